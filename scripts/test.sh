@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The test suite, from nothing: environment, style, tests.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+Usage: bash scripts/test.sh [pytest arguments]
+
+Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff and pytest. Arguments go to pytest,
+for example: bash scripts/test.sh tests/auralign -k ridge
+TEXT
+}
+case "${1:-}" in
+    -h|--help) usage; exit 0 ;;
+esac
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/venv.sh
+. scripts/venv.sh
+make_venv
+
+say "ruff"
+ruff check .
+ruff format --check .
+say "pytest"
+python -m pytest "$@"
