@@ -1,0 +1,7 @@
+"""What junifer imports (`with: custom_markers`): the data type Audio, its data grabber and the markers."""
+
+from .encodecmae.marker import EncodecMAE
+from .logmel import LogMel
+from .stimuli import AudioStimuli
+
+__all__ = ["AudioStimuli", "EncodecMAE", "LogMel"]

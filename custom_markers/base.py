@@ -1,0 +1,182 @@
+"""The base class of this package's markers: a sound in, one vector (or time series) per layer out."""
+
+import atexit
+import logging
+import os
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import numpy as np
+from junifer.markers import BaseMarker
+from junifer.storage.utils import process_meta
+from pydantic import PrivateAttr
+
+from auralign.checksums import sha256_of
+
+from .audio import AudioError, read_audio, resample
+from .fields import ParameterFields
+from .preflight import check, need
+from .storing import StimulusFile
+
+logger = logging.getLogger("junifer")
+
+
+class AudioMarker(ParameterFields, BaseMarker):
+    """A marker on the data type `Audio` that gives named layers.
+
+    A subclass declares its parameters as annotated fields and gives four things: `SAMPLE_RATE`, `VERSION`, `prepare`
+    and `layers_of` with `layer_names`. Features are called `Audio_<name>_layer00`, `Audio_<name>_layer01`, ...
+    """
+
+    _MARKER_INOUT_MAPPINGS: ClassVar[dict] = {"Audio": {"layers": "vector"}}
+    _DEPENDENCIES: ClassVar[set] = {"soundfile", "soxr"}
+
+    # Hz; sounds are resampled to it before `layers_of`
+    SAMPLE_RATE: ClassVar[int] = 24000
+    # raise it whenever a change of code changes values: stored features of another version are then refused
+    VERSION: ClassVar[str] = "1"
+    # parameters that cannot change the values
+    VOLATILE: ClassVar[tuple[str, ...]] = ()
+
+    on: Any = None
+    name: str | None = None
+
+    _skipped: Any = PrivateAttr(default_factory=list)
+
+    def init_junifer(self) -> None:
+        """Finish construction on junifer 0.0.7."""
+        BaseMarker.__init__(self, on=self.on, name=self.name)
+        self.validate_marker_params()
+
+    def validate_marker_params(self) -> None:
+        """Check the parameters and note what the marker needs; subclasses extend it."""
+        need(self.prepare)
+
+    # ------------------------------------------------------------------ what a subclass gives
+
+    def prepare(self) -> None:
+        """Get whatever must be there before the first sound (weights); `MissingInputs` where it cannot be had."""
+
+    def layer_names(self) -> dict[int, str]:
+        """Return the name of every layer that is stored, by layer index, in ascending order."""
+        raise TypeError(f"{type(self).__name__} does not say which layers it has (layer_names).")
+
+    def layers_of(self, wave: np.ndarray) -> list[np.ndarray]:
+        """Compute the stored layers of one sound.
+
+        Parameters
+        ----------
+        wave : ndarray, shape (samples,), float32
+            One channel at `SAMPLE_RATE`.
+
+        Returns
+        -------
+        list of ndarray, float32
+            One per entry of `layer_names()`: shape (units,), or (frames, units) for time series.
+        """
+        raise TypeError(f"{type(self).__name__} does not compute anything (layers_of).")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what else determines the values, for the metadata (checksums of weights)."""
+        return {}
+
+    # ------------------------------------------------------------------ junifer's side
+
+    def validate(self, input: list[str]) -> list[str]:
+        """Validate the input type and make sure that the run has every file it needs."""
+        output = super().validate(input)
+        check(self.prepare)
+        return output
+
+    def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
+        """Add to junifer's metadata what makes values reproducible, and leave out what cannot change them."""
+        super().update_meta(input, step_name, **kwargs)
+        meta = input["meta"][step_name]
+        for parameter in self.VOLATILE:
+            meta.pop(parameter, None)
+        meta.update(
+            version=self.VERSION,
+            sample_rate=self.SAMPLE_RATE,
+            layer_names={str(index): name for index, name in self.layer_names().items()},
+            **self.identity(),
+        )
+
+    def storage_type(self, input_type: str, output_feature: str) -> str:
+        """Return "vector": feature names are dynamic, junifer's table of them is not asked."""
+        return "vector"
+
+    def compute(self, input: dict, extra_input: dict | None = None) -> dict[str, dict]:
+        """Compute every layer of one sound.
+
+        Returns
+        -------
+        dict
+            `layer00`, `layer01`, ...: dict with `data`, no column labels.
+
+        Raises
+        ------
+        AudioError
+            The sound cannot be used. With the environment variable AURALIGN_ON_ERROR=skip the sound is left out
+            instead, and listed when the program ends.
+        """
+        path = input["path"]
+        try:
+            wave, rate = read_audio(path)
+            layers = self.layers_of(resample(wave, rate, self.SAMPLE_RATE))
+            names = self.layer_names()
+            if len(layers) != len(names):
+                raise RuntimeError(f"{self.name}: {len(layers)} layers computed, {len(names)} expected: {names}.")
+            for (index, name), values in zip(names.items(), layers, strict=True):
+                if not np.isfinite(values).all():
+                    raise AudioError(f"{path}: layer {index} ({name}) of the marker {self.name!r} is not finite.")
+        except AudioError as error:
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            if os.environ.get("AURALIGN_ON_ERROR", "stop") != "skip":
+                raise AudioError(f"{reason}\nSet AURALIGN_ON_ERROR=skip to go on without such sounds.") from error
+            self._skip(reason)
+            return {}
+        return {
+            f"layer{index:02d}": {"data": np.ascontiguousarray(values, dtype=np.float32), "col_names": None}
+            for index, values in zip(names, layers, strict=True)
+        }
+
+    def _skip(self, reason: str) -> None:
+        if not self._skipped:
+            atexit.register(self._report_skipped)
+        self._skipped.append(reason)
+        logger.warning(f"skipped: {reason}")
+
+    def _report_skipped(self) -> None:
+        listing = "\n".join(f"  {reason}" for reason in self._skipped)
+        print(f"{self.name}: {len(self._skipped)} sounds were skipped (AURALIGN_ON_ERROR=skip):\n{listing}", flush=True)
+
+    def _expected_metadata(self, meta: dict) -> dict[str, dict]:
+        """Return the metadata that junifer would store for this sound, by MD5."""
+        expected = {}
+        for index in self.layer_names():
+            entry = {"meta": deepcopy(meta)}
+            entry["meta"]["type"] = "Audio"
+            self.update_meta(entry, "marker")
+            entry["meta"]["marker"]["name"] += f"_layer{index:02d}"
+            md5, stored, _ = process_meta(entry["meta"])
+            expected[md5] = stored
+        return expected
+
+    def _fit_transform(self, input: dict[str, dict], storage: Any = None) -> dict:
+        """Compute and store one sound, unless the same features are stored already (see `storing`)."""
+        if "Audio" not in input or not StimulusFile.manages(storage):
+            return super()._fit_transform(input=input, storage=storage)
+        sound = input["Audio"]
+        file = StimulusFile(storage, sound["meta"]["element"])
+        path = sound["path"]
+        checksum = sha256_of(path) if path.exists() else "missing"
+        if file.is_complete(self.name, self._expected_metadata(sound["meta"]), checksum):
+            return {}
+        try:
+            skipped = len(self._skipped)
+            result = super()._fit_transform(input=input, storage=file.open_partial())
+            if len(self._skipped) == skipped:
+                file.commit(checksum)
+        finally:
+            file.discard_partial()
+        return result

@@ -1,0 +1,68 @@
+"""Parameters as annotated class fields, for junifer 0.0.7 and 0.0.8 alike.
+
+junifer 0.0.8 made markers and data grabbers pydantic models; in 0.0.7 they are plain classes with a constructor.
+Classes of this package declare their parameters once, as annotated fields with defaults, and derive from
+`ParameterFields` and a junifer base class: on 0.0.8 pydantic does the work, on 0.0.7 `ParameterFields` does the same
+with a pydantic model made from the annotations.
+"""
+
+from functools import cache
+from typing import Any, ClassVar, get_origin, get_type_hints
+
+from junifer.markers import BaseMarker
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.fields import ModelPrivateAttr
+
+# True where junifer's own base classes are pydantic models (0.0.8 and later)
+JUNIFER_HAS_FIELDS = issubclass(BaseMarker, BaseModel)
+
+
+@cache
+def _parameter_model(cls: type) -> type[BaseModel]:
+    """Make the pydantic model that validates the parameters of `cls` (junifer 0.0.7)."""
+    fields: dict[str, Any] = {}
+    for klass in reversed(cls.__mro__):
+        if not issubclass(klass, _EmulatedFields):
+            continue
+        own = vars(klass).get("__annotations__", {})
+        hints = get_type_hints(klass)
+        for name in own:
+            if name.startswith("_") or get_origin(hints[name]) is ClassVar or hints[name] is ClassVar:
+                continue
+            fields[name] = (hints[name], getattr(klass, name, ...))
+    return create_model(f"{cls.__name__}Parameters", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _explain(cls: type, model: type[BaseModel], error: ValidationError) -> str:
+    lines = [f"{cls.__name__} was given parameters that it cannot use:"]
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        lines.append(f"  {key} = {problem.get('input')!r}: {problem['msg']}")
+    lines.append(f"Allowed parameters: {', '.join(model.model_fields)}.")
+    return "\n".join(lines)
+
+
+class _EmulatedFields:
+    """The constructor that pydantic would give (junifer 0.0.7)."""
+
+    def __init__(self, **parameters: Any) -> None:
+        model = _parameter_model(type(self))
+        try:
+            values = model(**parameters)
+        except ValidationError as error:
+            raise ValueError(_explain(type(self), model, error)) from error
+        for klass in reversed(type(self).__mro__):
+            for name, value in vars(klass).items():
+                if isinstance(value, ModelPrivateAttr):
+                    made = value.default_factory() if value.default_factory is not None else value.default
+                    setattr(self, name, made)
+        for name in model.model_fields:
+            setattr(self, name, getattr(values, name))
+        self.init_junifer()
+
+
+class _NativeFields:
+    """Nothing to add: junifer's base class is a pydantic model."""
+
+
+ParameterFields = _NativeFields if JUNIFER_HAS_FIELDS else _EmulatedFields

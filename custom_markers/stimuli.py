@@ -1,0 +1,145 @@
+"""The data type `Audio` and the data grabber `AudioStimuli`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from junifer.api.decorators import register_datagrabber
+from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_type
+from pydantic import PrivateAttr
+from tqdm import tqdm
+
+from auralign.datasets import DatasetError, fetch
+from auralign.stimuli import stimulus_order
+
+from .fields import ParameterFields
+from .preflight import MissingInputs, beside_yaml, check, command_name, command_parameter, need
+
+# junifer 0.0.8 refuses a second registration, and a module may be imported twice under `junifer queue`
+if "Audio" not in DataTypeManager():
+    register_data_type("Audio", {"mandatory": ["pattern"], "optional": {}})
+
+
+@register_datagrabber
+class AudioStimuli(ParameterFields, BaseDataGrabber):
+    """Grab sound files of a DataLad dataset or a plain folder, in stimulus order, fetching what is not here.
+
+    Parameters
+    ----------
+    dataset : str
+        Folder of the dataset; a relative path is relative to the YAML file.
+    pattern : str
+        Path of a sound file inside the dataset with one `{stimulus}`, for example `sounds/wav/{stimulus}.wav`.
+
+    Raises
+    ------
+    RuntimeError
+        (on construction) The pattern has no `{stimulus}`.
+    MissingInputs
+        (on use) The folder is not there, no file matches, or stimuli could not be fetched; every one is named.
+    """
+
+    types: list[str] = ["Audio"]
+    datadir: Path = Path(".")
+    dataset: str
+    pattern: str = "{stimulus}.wav"
+
+    _folder: Any = PrivateAttr(None)
+    _paths: Any = PrivateAttr(None)
+
+    def init_junifer(self) -> None:
+        """Finish construction on junifer 0.0.7."""
+        types, datadir = self.types, self.datadir
+        del self.datadir  # a property of the base class there
+        BaseDataGrabber.__init__(self, types=types, datadir=datadir)
+        self.validate_datagrabber_params()
+
+    def validate_datagrabber_params(self) -> None:
+        """Check the pattern; whether the dataset is there is found out with everything else that a run needs."""
+        if self.pattern.count("{stimulus}") != 1:
+            raise ValueError(f"pattern {self.pattern!r} must hold {{stimulus}} exactly once.")
+        self._folder = beside_yaml(self.dataset)
+        need(self.fetch)
+
+    def _stimuli(self) -> dict[str, Path]:
+        """Find the sound files, by stimulus in order.
+
+        Raises
+        ------
+        MissingInputs
+            The dataset is not there, or no file matches.
+        """
+        if self._paths is None:
+            if not self._folder.is_dir():
+                raise MissingInputs(
+                    f"there is no dataset at {self._folder} (dataset: {self.dataset!r}, relative to the YAML file).\n"
+                    f"Build it with: python scripts/build_datasets.py {self._folder.name} --get    "
+                    f"(or with --source FOLDER instead of --get, where you have its files in a folder)"
+                )
+            head, tail = self.pattern.split("{stimulus}")
+            paths = {}
+            for path in self._folder.glob(self.pattern.replace("{stimulus}", "*")):
+                name = path.relative_to(self._folder).as_posix()
+                paths[name[len(head) : len(name) - len(tail)]] = path
+            if not paths:
+                raise MissingInputs(
+                    f"no file of {self._folder} matches the pattern {self.pattern!r}: nothing would be extracted. "
+                    "Correct `pattern` or `dataset` in the YAML."
+                )
+            self._paths = {stimulus: paths[stimulus] for stimulus in stimulus_order(paths)}
+        return self._paths
+
+    def fetch(self) -> None:
+        """Bring the content of the stimuli that the command needs and that are not here, in one go.
+
+        Raises
+        ------
+        MissingInputs
+        """
+        elements = command_parameter("element")
+        wanted = [path for stimulus, path in self._stimuli().items() if not elements or stimulus in elements]
+        self._fetch_content(wanted)
+
+    def _fetch_content(self, paths: list[Path]) -> None:
+        absent = [path.relative_to(self._folder).as_posix() for path in paths if not path.exists()]
+        if not absent:
+            return
+        try:
+            fetch(self._folder, absent)
+        except DatasetError as error:
+            raise MissingInputs(str(error)) from error
+
+    def __enter__(self) -> "AudioStimuli":
+        """Make sure that `junifer run` has its stimuli (no marker of this package may have asked for them)."""
+        if command_name() == "run":
+            check(self.fetch)
+        return self
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the stimulus ids in order, with progress on standard error."""
+        yield from tqdm(self._stimuli(), desc=f"stimuli of {self._folder.name}", unit="stimulus")
+
+    def get_element_keys(self) -> list[str]:
+        """Return `["stimulus"]`."""
+        return ["stimulus"]
+
+    def get_elements(self) -> list[str]:
+        """Return the stimulus ids in order."""
+        return list(self._stimuli())
+
+    def get_item(self, stimulus: str) -> dict[str, dict]:
+        """Return the path of one stimulus, fetched if need be."""
+        paths = self._stimuli()
+        if stimulus not in paths:
+            raise ValueError(f"there is no stimulus {stimulus!r} in {self._folder} ({len(paths)} are there).")
+        path = paths[stimulus]
+        self._fetch_content([path])
+        return {"Audio": {"path": path}}
+
+    def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
+        """Describe the stimuli in the metadata, without paths: moving a study must not make its features stale."""
+        super().update_meta(input, step_name, **kwargs)
+        meta = input["meta"][step_name]
+        for key in ("datadir", "types", "dataset"):
+            meta.pop(key, None)
+        meta["dataset"] = self._folder.name

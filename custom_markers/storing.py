@@ -1,0 +1,154 @@
+"""Storing a stimulus's features so that nothing half-written or out of date is ever left behind.
+
+junifer's HDF5 storage keeps one file per stimulus (`single_output: false`, the default of `junifer run`) and
+`junifer collect` merges them. Four of its habits need care:
+
+- it writes a file in place, in many steps: an interruption leaves a file that blocks every later command;
+- it recomputes what is stored already and then keeps the OLD values where the metadata are the same;
+- where the metadata differ it keeps both under one name, and reading by name fails;
+- `collect` cannot replace a collected file that holds another number of stimuli.
+
+So features go to a side file which replaces the stimulus's file when it is complete; what is stored is compared with
+what would be stored before anything is computed; and a collected file is set aside when a new stimulus file arrives.
+"""
+
+import copy
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import h5py
+from junifer.storage import HDF5FeatureStorage
+
+logger = logging.getLogger("junifer")
+
+_STIMULUS_SHA256 = "auralign_stimulus_sha256"
+
+
+class StaleFeaturesError(RuntimeError):
+    """Stored features were computed from something else than what would be computed now."""
+
+
+def _differences(old: Any, new: Any, key: str = "") -> list[str]:
+    """List the leaves of two nested metadata dictionaries that differ, as `key: old -> new`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for name in sorted(set(old) | set(new), key=str):
+            found += _differences(old.get(name), new.get(name), f"{key}.{name}" if key else str(name))
+        return found
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)) and list(old) == list(new):
+        return []
+    return [] if old == new else [f"{key}: {old!r} -> {new!r}"]
+
+
+class StimulusFile:
+    """The HDF5 file of one stimulus inside a junifer storage.
+
+    Parameters
+    ----------
+    storage : HDF5FeatureStorage
+        A storage with one file per element.
+    element : dict
+        junifer's element, for example `{"stimulus": "stim5_alarm_clock"}`.
+    """
+
+    def __init__(self, storage: HDF5FeatureStorage, element: dict) -> None:
+        self.storage = storage
+        self.element = element
+        self.path = Path(storage._fetch_correct_uri_for_io(element=element))
+        self._partial = copy.copy(storage)
+        self._partial.uri = Path(storage.uri).with_suffix(f".partial{os.getpid()}")
+        self._partial_path = Path(self._partial._fetch_correct_uri_for_io(element=element))
+
+    @staticmethod
+    def manages(storage: Any) -> bool:
+        """Tell whether a storage keeps one HDF5 file per element."""
+        return isinstance(storage, HDF5FeatureStorage) and not storage.single_output
+
+    def _stored(self) -> tuple[dict[str, dict], str | None]:
+        """Return the metadata by MD5 and the stimulus's checksum; set an unreadable file aside."""
+        if not self.path.exists():
+            return {}, None
+        try:
+            metadata = self.storage._read_metadata(element=self.element)
+            with h5py.File(self.path, "r") as file:
+                checksum = file.attrs.get(_STIMULUS_SHA256)
+                damaged = [md5 for md5 in metadata if md5 not in file]
+            if damaged:
+                raise OSError(f"features {damaged} are announced but not stored")
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            aside = self.path.with_name(self.path.name + ".unreadable")
+            os.replace(self.path, aside)
+            logger.warning(
+                f"{self.path} cannot be read ({error}); it was set aside as {aside.name} and is computed again."
+            )
+            return {}, None
+        return metadata, checksum
+
+    def is_complete(self, marker: str, expected: dict[str, dict], stimulus_sha256: str) -> bool:
+        """Tell whether the features of a marker are stored already, computed from the same things.
+
+        Parameters
+        ----------
+        marker : str
+            The marker's name.
+        expected : dict of str to dict
+            Metadata by MD5, as junifer would store them now.
+        stimulus_sha256 : str
+            Checksum of the sound file.
+
+        Raises
+        ------
+        StaleFeaturesError
+            Features of that name are stored that were computed otherwise.
+        """
+        metadata, checksum = self._stored()
+        reasons = []
+        if checksum is not None and checksum != stimulus_sha256:
+            reasons.append(f"the sound file has changed: sha256 {checksum[:12]}... -> {stimulus_sha256[:12]}...")
+        name_of_own = re.compile(rf"Audio_{re.escape(marker)}_layer\d+")
+        own = {md5: meta for md5, meta in metadata.items() if name_of_own.fullmatch(meta["name"])}
+        surplus = {md5: meta for md5, meta in own.items() if md5 not in expected}
+        if surplus:
+            old = next(iter(surplus.values()))
+            new = next((meta for meta in expected.values() if meta["name"] == old["name"]), None)
+            new = next(iter(expected.values())) if new is None else new
+            reasons += _differences(old, new)
+        if reasons:
+            folder = self.path.parent
+            raise StaleFeaturesError(
+                f"{self.path} holds features of the marker {marker!r} that were computed otherwise:\n  "
+                + "\n  ".join(reasons)
+                + "\njunifer would silently keep the old values beside or instead of the new ones, so nothing was "
+                "written. Either give the YAML another storage folder (storage: uri) or another marker name, and "
+                f"keep both; or delete the old features (rm -r {folder}) and run again."
+            )
+        return bool(own) and set(own) == set(expected)
+
+    def open_partial(self) -> HDF5FeatureStorage:
+        """Return a storage that writes to the side file, which starts as a copy of what is stored."""
+        self._partial_path.unlink(missing_ok=True)
+        if self.path.exists():
+            shutil.copyfile(self.path, self._partial_path)
+        return self._partial
+
+    def commit(self, stimulus_sha256: str) -> None:
+        """Put the side file in place, and set an older collected file aside (its content is in the stimulus files)."""
+        with h5py.File(self._partial_path, "a") as file:
+            file.attrs[_STIMULUS_SHA256] = stimulus_sha256
+        collected = Path(self.storage.uri)
+        if collected.exists():
+            aside = collected.with_name(collected.name + ".outdated")
+            os.replace(collected, aside)
+            logger.warning(
+                f"{collected} did not hold the features that are stored now; it was set aside as {aside.name}. "
+                "Run `junifer collect` again."
+            )
+        os.replace(self._partial_path, self.path)
+
+    def discard_partial(self) -> None:
+        """Remove the side file of an interrupted or failed computation."""
+        self._partial_path.unlink(missing_ok=True)

@@ -1,0 +1,349 @@
+"""Finding and verifying weights: own folders, the hub's cache, a hub (a fake one, and a server of one's own)."""
+
+import functools
+import hashlib
+import http.server
+import json
+import logging
+import os
+import re
+import threading
+import time
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from custom_markers import weights
+from custom_markers.weights import PUBLISHED, WeightsError, resolve
+
+NAME = "mel256-ec-base"
+SOURCE = f"hub:lpepino/encodecmae-v2/{NAME}.pt"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class FakeHub:
+    """A hub: commits (oldest first) of one content each, a cache, and a log of what was asked for."""
+
+    def __init__(self, cache: Path):
+        self.cache, self.commits, self.online, self.asked = cache, {}, True, []
+
+    def publish(self, letter: str, content: bytes) -> str:
+        self.commits[letter * 40] = content
+        return letter * 40
+
+    def download(self, repo, file, *, revision=None, local_files_only=False, etag_timeout=10):
+        main = self.cache / "main"
+        if local_files_only:
+            path = self.cache / (revision or (main.read_text() if main.is_file() else "")) / file
+            if not path.is_file():
+                raise LocalEntryNotFoundError("not in the cache")
+            return str(path)
+        assert self.online, "the hub must not be asked for a file before it has answered"
+        commit = revision or list(self.commits)[-1]
+        self.asked.append(commit)
+        path = self.cache / commit / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.commits[commit])
+        if revision is None:
+            main.write_text(commit)
+        return str(path)
+
+    def metadata(self, url, timeout=None):
+        if not self.online:
+            raise ConnectionError("Name or service not known")
+
+
+@pytest.fixture(autouse=True)
+def record(monkeypatch, tmp_path) -> Path:
+    """A record for every test, and no folders of the user's."""
+    monkeypatch.setenv("AURALIGN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AURALIGN_WEIGHTS", raising=False)
+    return tmp_path / "cache" / "weights.json"
+
+
+@pytest.fixture(autouse=True)
+def hub(monkeypatch, tmp_path) -> FakeHub:
+    fake = FakeHub(tmp_path / "hub")
+    monkeypatch.setattr(weights, "hf_hub_download", fake.download)
+    monkeypatch.setattr(weights, "get_hf_file_metadata", fake.metadata)
+    return fake
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path) -> Path:
+    """A folder that AURALIGN_WEIGHTS names."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("AURALIGN_WEIGHTS", str(folder))
+    return folder
+
+
+def test_table_has_the_published_names():
+    assert len(PUBLISHED) == 16
+    for name, entry in PUBLISHED.items():
+        assert (entry.name, entry.file, entry.repo) == (name, f"{name}.pt", "lpepino/encodecmae-v2")
+        assert entry.front_end == ("ec" if name.startswith("ec-") else "mel")
+
+
+def test_a_path_is_taken_as_it_is_and_not_recorded(tmp_path, record):
+    path = tmp_path / "own.pt"
+    path.write_bytes(b"mine")
+    for found in (resolve(str(path)), resolve("own.pt", tmp_path), resolve("./own.pt", base=tmp_path)):
+        assert found.path.samefile(path) and found.path.is_absolute()
+        assert (found.revision, found.sha256) == (None, sha256(b"mine"))
+    path.write_bytes(b"trained further")
+    assert resolve(str(path)).sha256 == sha256(b"trained further")
+    assert not record.exists()
+
+
+def test_an_existing_file_needs_no_suffix_and_a_folder_hides_no_name(tmp_path, hub):
+    (tmp_path / "step-500000").write_bytes(b"mine")
+    assert resolve("step-500000", tmp_path).sha256 == sha256(b"mine")
+    (tmp_path / NAME).mkdir()
+    hub.publish("a", b"published")
+    assert resolve(NAME, tmp_path).source == SOURCE
+
+
+def test_a_missing_path_is_named_in_full(tmp_path):
+    with pytest.raises(WeightsError, match=re.escape(f"there is no file {tmp_path}/runs/none.pt")):
+        resolve("runs/none.pt", tmp_path)
+    with pytest.raises(WeightsError, match=f"for the published weights, write '{NAME}'"):
+        resolve(f"{NAME}.pt", tmp_path)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(WeightsError) as caught:
+        resolve("mel256-ec-bas")
+    assert "'mel256-ec-bas'" in str(caught.value) and "did you mean mel256-ec-base" in str(caught.value)
+    assert all(name in str(caught.value) for name in PUBLISHED)
+
+
+def test_own_folders_come_first_and_in_order(monkeypatch, tmp_path, record):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    monkeypatch.setenv("AURALIGN_WEIGHTS", os.pathsep.join([str(tmp_path / "absent"), str(first), str(second)]))
+    (second / f"{NAME}.pt").write_bytes(b"second")
+    assert resolve(NAME).path == second / f"{NAME}.pt"
+    (first / f"{NAME}.pt").write_bytes(b"first")
+    assert resolve(NAME).source == str(first / f"{NAME}.pt") == str(resolve(NAME).path)
+    assert set(json.loads(record.read_text())) == {str(first / f"{NAME}.pt"), str(second / f"{NAME}.pt")}
+
+
+def test_first_download_records_revision_and_checksum(hub, record):
+    commit = hub.publish("a", b"weights")
+    found = resolve(NAME)
+    assert (found.name, found.source, found.revision, found.sha256) == (
+        NAME,
+        SOURCE,
+        commit,
+        sha256(b"weights"),
+    )
+    assert found.path.read_bytes() == b"weights"
+    assert json.loads(record.read_text()) == {SOURCE: {"name": NAME, "revision": commit, "sha256": sha256(b"weights")}}
+    assert [entry.name for entry in record.parent.iterdir()] == ["weights.json"]  # no temporary file is left
+
+
+def test_later_downloads_are_pinned_to_the_recorded_revision(hub):
+    old = hub.publish("a", b"weights")
+    path = resolve(NAME).path
+    hub.publish("b", b"newer weights")
+    path.unlink()
+    again = resolve(NAME)
+    assert (again.revision, again.sha256) == (old, sha256(b"weights"))
+    assert hub.asked == [old, old]
+
+
+def test_a_cached_file_needs_no_hub(hub):
+    hub.publish("a", b"weights")
+    first = resolve(NAME)
+    hub.online = False
+    assert resolve(NAME) == first
+    assert len(hub.asked) == 1
+
+
+def test_a_file_that_others_cached_is_used(hub, record):
+    """Without a record, the commit that the cache knows as main is the one."""
+    commit = hub.publish("c", b"weights")
+    hub.download("lpepino/encodecmae-v2", f"{NAME}.pt")
+    hub.online = False
+    assert resolve(NAME).revision == commit
+    assert json.loads(record.read_text())[SOURCE]["revision"] == commit
+
+
+def test_a_changed_cached_file_is_refused(hub, record):
+    hub.publish("a", b"weights")
+    path = resolve(NAME).path
+    blob = path.rename(path.with_name("blob"))  # the hub's cache holds links
+    path.symlink_to(blob)
+    blob.write_bytes(b"wreckage")
+    with pytest.raises(WeightsError) as caught:
+        resolve(NAME)
+    for part in (str(path), sha256(b"weights"), sha256(b"wreckage"), str(record), repr(SOURCE), f"delete {blob}"):
+        assert part in str(caught.value)
+
+
+def test_a_changed_own_file_is_refused_until_its_entry_is_removed(folder, record):
+    path = folder / f"{NAME}.pt"
+    path.write_bytes(b"weights")
+    resolve(NAME)
+    path.write_bytes(b"changed")
+    with pytest.raises(WeightsError, match="changed since their first use"):
+        resolve(NAME)
+    entries = json.loads(record.read_text())
+    del entries[str(path)]
+    record.write_text(json.dumps(entries))
+    assert resolve(NAME).sha256 == sha256(b"changed")
+
+
+def test_another_source_with_another_checksum_is_reported(folder, hub, caplog):
+    hub.publish("a", b"weights")
+    resolve(NAME)  # from the hub: the folder is empty
+    path = folder / f"{NAME}.pt"
+    path.write_bytes(b"other weights")
+    with caplog.at_level(logging.WARNING):
+        resolve(NAME)
+    [message] = [entry.getMessage() for entry in caplog.records]
+    for part in (str(path), SOURCE, sha256(b"weights"), sha256(b"other weights")):
+        assert part in message
+
+
+def test_the_checksum_of_the_table_is_verified(monkeypatch, folder):
+    entry = weights.PublishedWeights(NAME, "mel", sha256=sha256(b"weights"))
+    monkeypatch.setitem(weights.PUBLISHED, NAME, entry)
+    path = folder / f"{NAME}.pt"
+    path.write_bytes(b"weights")
+    assert resolve(NAME).path == path
+    path.write_bytes(b"other weights")
+    with pytest.raises(WeightsError, match=f"is not the published .*expected {entry.sha256}"):
+        resolve(NAME)
+
+
+def test_the_revision_of_the_table_is_the_first_choice(monkeypatch, hub):
+    old = hub.publish("a", b"weights")
+    hub.publish("b", b"newer weights")
+    monkeypatch.setitem(weights.PUBLISHED, NAME, weights.PublishedWeights(NAME, "mel", revision=old))
+    assert resolve(NAME).sha256 == sha256(b"weights")
+
+
+def test_a_file_is_hashed_once_while_it_stays_untouched(folder, monkeypatch):
+    (folder / f"{NAME}.pt").write_bytes(b"weights")
+    weights._sha256_at.cache_clear()
+    for _ in range(3):
+        resolve(NAME)
+    assert weights._sha256_at.cache_info().misses == 1
+    (folder / f"{NAME}.pt").write_bytes(b"changed")
+    with pytest.raises(WeightsError):
+        resolve(NAME)
+
+
+def test_nothing_found_says_where_it_was_sought_and_what_to_do(monkeypatch, tmp_path, hub):
+    hub.online = False
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("AURALIGN_WEIGHTS", os.pathsep.join([str(tmp_path / "empty"), str(tmp_path / "absent")]))
+    with pytest.raises(WeightsError) as caught:
+        resolve(NAME)
+    message = str(caught.value)
+    for part in (
+        f"no file {NAME}.pt",
+        f"AURALIGN_WEIGHTS folder {tmp_path}/empty: no such file",
+        f"AURALIGN_WEIGHTS folder {tmp_path}/absent: no such folder",
+        f"hub cache {weights.constants.HF_HUB_CACHE}",
+        "hub repository lpepino/encodecmae-v2: ConnectionError: Name or service not known",
+        f"/lpepino/encodecmae-v2/resolve/main/{NAME}.pt",
+        "set the environment variable AURALIGN_WEIGHTS to that folder",
+    ):
+        assert part in message
+
+
+def test_a_hub_that_never_answers_is_given_up_on(monkeypatch):
+    answer = threading.Event()
+    monkeypatch.setattr(weights, "get_hf_file_metadata", lambda url, timeout: answer.wait(30))
+    monkeypatch.setattr(weights, "HUB_DEADLINE", 0.2)
+    start = time.monotonic()
+    with pytest.raises(
+        WeightsError, match=r"AURALIGN_WEIGHTS: not set[\s\S]*TimeoutError: no answer within 0\.2 seconds"
+    ):
+        resolve(NAME)
+    assert time.monotonic() - start < 5
+    answer.set()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"x": 1}', '{"x": {"name": "y"}}'])
+def test_a_damaged_record_is_refused(folder, record, text):
+    (folder / f"{NAME}.pt").write_bytes(b"weights")
+    record.parent.mkdir()
+    record.write_text(text)
+    with pytest.raises(WeightsError, match=re.escape(f"the record of checksums {record} cannot be read")):
+        resolve(NAME)
+
+
+def test_a_record_that_cannot_be_written_is_an_error(monkeypatch, folder):
+    (folder / f"{NAME}.pt").write_bytes(b"weights")
+    monkeypatch.setenv("AURALIGN_CACHE", str(folder / f"{NAME}.pt" / "below"))
+    with pytest.raises(WeightsError, match=r"cannot be written: Not a directory; set .* AURALIGN_CACHE"):
+        resolve(NAME)
+
+
+def test_the_record_is_in_the_users_cache_folder_by_default(monkeypatch, tmp_path):
+    monkeypatch.delenv("AURALIGN_CACHE")
+    monkeypatch.setattr(weights.platformdirs, "user_cache_path", lambda name: tmp_path / "user" / name)
+    assert weights._record_file() == tmp_path / "user" / "auralign" / "weights.json"
+
+
+class HubServer(http.server.BaseHTTPRequestHandler):
+    """As much of the hub as one download needs: a commit, a checksum and a body."""
+
+    commit, body = "a" * 40, b"weights from a server"
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", self.commit)
+        self.send_header("ETag", f'"{sha256(self.body)}"')
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(self.body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_real_hub_library_downloads_then_works_offline_and_fails_fast(monkeypatch, tmp_path):
+    """`huggingface_hub` itself, pointed to a server of this process and to a cache of its own."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), HubServer)
+    threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.05), daemon=True).start()
+
+    def use(name, function, **settings):
+        monkeypatch.setattr(weights, name, functools.partial(function, **settings))
+
+    endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    use("hf_hub_url", huggingface_hub.hf_hub_url, endpoint=endpoint)
+    use("get_hf_file_metadata", huggingface_hub.get_hf_file_metadata)
+    use("hf_hub_download", huggingface_hub.hf_hub_download, endpoint=endpoint, cache_dir=tmp_path / "hf")
+    first = resolve(NAME)
+    server.shutdown()
+    server.server_close()
+    assert first.path.read_bytes() == HubServer.body and first.path.is_relative_to(tmp_path / "hf")
+    assert (first.source, first.revision) == (SOURCE, HubServer.commit)
+
+    assert resolve(NAME) == first  # the hub is gone, the cache remains
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert resolve(NAME) == first
+    monkeypatch.setenv("AURALIGN_CACHE", str(tmp_path / "fresh"))
+    assert resolve(NAME) == first  # also without a record
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    use("hf_hub_download", huggingface_hub.hf_hub_download, endpoint=endpoint, cache_dir=tmp_path / "empty")
+    start = time.monotonic()
+    with pytest.raises(WeightsError, match=f"at revision {HubServer.commit}: Connect.*Error"):
+        resolve(NAME)
+    assert time.monotonic() - start < 10
