@@ -1,0 +1,204 @@
+"""Run a comparison: every block that is missing, then the tables."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from .blocks import block_key, compute_block, read_block, write_atomically
+from .config import Comparison
+from .engines import choose_engine
+from .errors import AuralignError
+from .paired_tests import run_tests
+from .provenance import describe
+from .study import Study, load_study
+
+BLOCKS = ".blocks"
+IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One (features, layer, estimator) of a comparison and the file of its scores."""
+
+    features: str
+    layer: int
+    layer_name: str
+    estimator: str
+    engine: str
+    path: Path
+
+
+def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool = False) -> dict[str, pd.DataFrame]:
+    """Run a comparison into a folder and return its tables.
+
+    Blocks that an earlier run finished are kept: a block's file is named by a hash of the numbers and settings that
+    determine it, so that a changed configuration or input never meets old results.
+
+    Parameters
+    ----------
+    config : Comparison
+    out : Path
+        Made if need be; gets scores.parquet, summary.tsv, comparisons.tsv and provenance.json.
+    n_jobs : int
+        Processes.
+    force : bool
+        Compute every block again.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        `scores`, `summary`, `comparisons`.
+
+    Raises
+    ------
+    AuralignError
+    """
+    started = time.time()
+    _make_writable(out / BLOCKS)
+    study = load_study(config)
+    blocks = _plan(config, study, out / BLOCKS)
+    missing = [block for block in blocks if force or not block.path.exists() or read_block(block.path) is None]
+    if len(missing) < len(blocks):
+        print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
+    _compute(config, study, missing, n_jobs)
+    scores = _collect(study, blocks)
+    summary = summarise(scores, study)
+    comparisons = run_tests(scores, summary, config.tests, config.fdr)
+    write_atomically(scores, out / "scores.parquet")
+    write_atomically(summary, out / "summary.tsv")
+    write_atomically(comparisons, out / "comparisons.tsv")
+    provenance = describe(config, _features_metadata(study))
+    provenance.update(
+        stimuli=study.stimuli,
+        splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
+        engines={block.estimator: block.engine for block in blocks},
+        warnings=study.warnings,
+        blocks={"all": len(blocks), "computed": len(missing)},
+        seconds=round(time.time() - started, 3),
+        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+    partial = out / ".provenance.json.partial"
+    partial.write_text(json.dumps(provenance, indent=2), encoding="utf-8")
+    os.replace(partial, out / "provenance.json")
+    return {"scores": scores, "summary": summary, "comparisons": comparisons}
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise AuralignError(
+            f"{folder.parent}: results cannot be written there ({error.strerror}). Choose another folder with --out."
+        ) from error
+
+
+def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
+    y = study.targets.to_numpy()
+    if config.noise_correction == "off":
+        y = y.mean(axis=2, keepdims=True)
+    n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
+    blocks = []
+    for name, layers in study.features.items():
+        for index, layer in layers.items():
+            for label, estimator in config.estimators.items():
+                engine = choose_engine(config.engine, estimator, n_columns)
+                key = block_key(layer.to_numpy(), y, study.splits, estimator, config.center, engine)
+                path = folder / f"{key}.parquet"
+                blocks.append(Block(name, index, layer.attrs["layer_name"], label, engine, path))
+    return blocks
+
+
+def _compute(config: Comparison, study: Study, blocks: list[Block], n_jobs: int) -> None:
+    y = study.targets.to_numpy()
+    if config.noise_correction == "off":
+        y = y.mean(axis=2, keepdims=True)
+    # slow blocks first, so that no process is left alone with one at the end
+    order = sorted(blocks, key=lambda block: config.estimators[block.estimator].kind != "lasso")
+    tasks = (
+        delayed(compute_block)(
+            study.features[block.features][block.layer].to_numpy(),
+            y,
+            study.splits,
+            config.estimators[block.estimator],
+            config.center,
+            block.engine,
+            block.path,
+        )
+        for block in order
+    )
+    workers = Parallel(n_jobs=min(n_jobs, max(len(blocks), 1)), return_as="generator_unordered")
+    with tqdm(total=len(blocks), desc=config.name, unit="block", disable=not blocks) as progress:
+        for _ in workers(tasks):
+            progress.update()
+
+
+def _collect(study: Study, blocks: list[Block]) -> pd.DataFrame:
+    """Join the blocks into one table, one row per features x layer x target x estimator x split."""
+    names = study.targets.target.to_numpy()
+    tables = []
+    for block in blocks:
+        table = read_block(block.path)
+        table.insert(0, "features", block.features)
+        table.insert(1, "layer", block.layer)
+        table.insert(2, "layer_name", block.layer_name)
+        table["target"] = names[table["target"]]
+        table.insert(4, "estimator", block.estimator)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)[[*IDENTITY, *tables[0].columns.drop(IDENTITY)]]
+
+
+def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Median (and standard deviation, ddof 1) over splits, one row per features x layer x target x estimator."""
+    groups = scores.groupby(IDENTITY, sort=False)
+    columns = {}
+    for score in ("r2", "r2_corr"):
+        columns[f"{score}_median"] = groups[score].median()
+        columns[f"{score}_sd"] = groups[score].std(ddof=1)
+    columns["alpha_median"] = groups["alpha"].median()
+    columns["n_splits"] = groups["split"].count()
+    for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
+        if score in scores:
+            columns[f"{score}_median"] = groups[score].median()
+    summary = pd.DataFrame(columns).reset_index()
+    metadata = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore").to_dataframe()
+    return summary if metadata.columns.empty else summary.merge(metadata.reset_index(), on="target", how="left")
+
+
+def _features_metadata(study: Study) -> dict[str, dict]:
+    return {name: next(iter(layers.values())).attrs["metadata"] for name, layers in study.features.items()}
+
+
+def headline(summary: pd.DataFrame) -> pd.DataFrame:
+    """Best layer of each feature set per target and estimator, by the median r2_corr over splits.
+
+    The layer is chosen on the scores that are shown, which is optimistic where there are many layers.
+
+    Returns
+    -------
+    DataFrame
+        Index target; columns (features, estimator) with `0.84 (layer 3)`.
+    """
+    best = summary.loc[summary.groupby(["features", "estimator", "target"], sort=False)["r2_corr_median"].idxmax()]
+    n_layers = summary.groupby("features")["layer"].nunique()
+    text = [
+        f"{row.r2_corr_median:.3f}" + (f" (layer {row.layer})" if n_layers[row.features] > 1 else "")
+        for row in best.itertuples()
+    ]
+    wide = best.assign(text=text, column=best["features"] + " " + best["estimator"])
+    columns = list(dict.fromkeys(wide["column"]))
+    table = wide.pivot(index="target", columns="column", values="text")[columns]
+    return table.loc[list(dict.fromkeys(summary["target"]))]
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

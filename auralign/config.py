@@ -1,0 +1,269 @@
+"""The configuration of a comparison: what a YAML file may say, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import ConfigError
+
+
+class Section(BaseModel):
+    """A mapping of the YAML file in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Features(Section):
+    """One feature set: a marker in a junifer storage, or a table."""
+
+    storage: Path | None = None
+    marker: str | None = None
+    table: Path | None = None
+    layers: Literal["all"] | list[int] = "all"
+    exclude_layers: list[int] = []
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Features:
+        if (self.storage is None) == (self.table is None):
+            raise ValueError("give either `storage` and `marker` (junifer features), or `table`")
+        if self.storage is not None and self.marker is None:
+            raise ValueError("`storage` needs `marker`: the name that the marker has in the junifer YAML")
+        if self.table is not None and self.marker is not None:
+            raise ValueError("`marker` belongs to `storage`; a `table` has none")
+        return self
+
+
+class Targets(Section):
+    """The responses: the components or voxels of a dataset, or a table."""
+
+    kind: Literal["components", "voxels", "table"]
+    dataset: Path | None = None
+    table: Path | None = None
+    target_table: Path | None = None
+
+    @model_validator(mode="after")
+    def _source(self) -> Targets:
+        wanted, other = ("table", "dataset") if self.kind == "table" else ("dataset", "table")
+        if getattr(self, wanted) is None:
+            raise ValueError(f"kind: {self.kind} needs `{wanted}`")
+        if getattr(self, other) is not None:
+            raise ValueError(f"kind: {self.kind} takes no `{other}`")
+        return self
+
+
+class Stimuli(Section):
+    """Optional categories of the stimuli."""
+
+    table: Path | None = None
+    by: str = "category"
+
+
+class Splits(Section):
+    """How the stimuli are divided into development and test."""
+
+    kind: Literal["shuffle", "stratified", "tuckute2023"] = "shuffle"
+    n_splits: int = Field(default=10, ge=2)
+    train_size: int | None = Field(default=None, ge=3)
+    test_size: int | None = Field(default=None, ge=2)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Splits:
+        if self.kind != "tuckute2023" and (self.train_size is None or self.test_size is None):
+            raise ValueError(f"kind: {self.kind} needs `train_size` and `test_size` (numbers of stimuli)")
+        if self.kind == "tuckute2023":
+            given = sorted(self.model_fields_set - {"kind"})
+            if given:
+                raise ValueError(f"kind: tuckute2023 is fixed (10 splits of 83/82, seed 0) and takes no {given}")
+        return self
+
+
+class Center(Section):
+    """Whether features and responses are centred with the means of the development stimuli."""
+
+    x: bool = True
+    y: bool = True
+
+
+def _expand_alphas(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) != {"logspace"} or len(value["logspace"]) != 3:
+            raise ValueError("give a list of numbers, or {logspace: [lowest exponent, highest exponent, how many]}")
+        low, high, count = value["logspace"]
+        return [float(alpha) for alpha in np.logspace(low, high, int(count))]
+    return value
+
+
+class Ridge(Section):
+    """Ridge regression; alpha by exact leave-one-out or inner k-fold on the development stimuli."""
+
+    kind: Literal["ridge"]
+    alphas: Annotated[list[float], BeforeValidator(_expand_alphas)] = [float(a) for a in np.logspace(-3, 8, 12)]
+    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = "loo"
+    per_target: bool = True
+    seed: int = 0
+
+    @field_validator("alphas")
+    @classmethod
+    def _positive(cls, alphas: list[float]) -> list[float]:
+        if not alphas or min(alphas) <= 0 or not np.isfinite(alphas).all():
+            raise ValueError(f"alphas must be positive and finite, got {alphas}")
+        return sorted(set(alphas))
+
+
+class Lasso(Section):
+    """Lasso; alpha by inner cross-validation on a grid relative to the smallest alpha that gives an empty model."""
+
+    kind: Literal["lasso"]
+    n_alphas: int = Field(default=50, ge=2)
+    eps: float = Field(default=1e-3, gt=0, lt=1)
+    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = 5
+    seed: int = 0
+
+
+class Confounds(Section):
+    """Variables to remove from features and responses inside the splits."""
+
+    table: Path | None = None
+    apply_to: list[Literal["x", "y"]] = ["x", "y"]
+
+    @field_validator("table")
+    @classmethod
+    def _not_yet(cls, table: Path | None) -> Path | None:
+        if table is not None:
+            raise ValueError("this version does not remove confounds; leave `table: null`")
+        return table
+
+
+Estimator = Annotated[Ridge | Lasso, Field(discriminator="kind")]
+
+
+class Selector(Section):
+    """Rows of the scores on one side of a test; what is not said is matched between both sides."""
+
+    features: str | None = None
+    layer: int | Literal["best"] | None = None
+    estimator: str | None = None
+
+
+class Test(Section):
+    """One comparison of two selections of scores, paired over splits."""
+
+    metric: Literal["r2", "r2_corr"]
+    a: Selector
+    b: Selector
+
+
+class Comparison(Section):
+    """A whole comparison: features x layers x targets x estimators x splits, and the tests on it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    features: dict[str, Features] = Field(min_length=1)
+    targets: Targets
+    stimuli: Stimuli = Stimuli()
+    splits: Splits
+    center: Center = Center()
+    confounds: Confounds = Confounds()
+    estimators: dict[str, Estimator] = Field(min_length=1)
+    # YAML reads a bare `off` as false
+    noise_correction: Annotated[
+        Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
+    ] = "auto"
+    missing: Literal["error", "drop"] = "error"
+    engine: Literal["auto", "julearn", "multitarget"] = "auto"
+    tests: list[Test] = []
+    fdr: float = Field(default=0.05, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _selectors_name_what_exists(self) -> Comparison:
+        for number, test in enumerate(self.tests):
+            for side in ("a", "b"):
+                selector = getattr(test, side)
+                for key, known in (("features", self.features), ("estimator", self.estimators)):
+                    value = getattr(selector, key)
+                    if value is not None and value not in known:
+                        raise ValueError(
+                            f"tests[{number}].{side}.{key}: {value!r} is not one of this comparison's: {sorted(known)}"
+                        )
+        return self
+
+
+def _resolve_paths(section: Any, folder: Path) -> Any:
+    """Make every path of a validated section absolute, relative to the folder of the file."""
+    if isinstance(section, Path):
+        return section if section.is_absolute() else (folder / section).resolve()
+    if isinstance(section, BaseModel):
+        return section.model_copy(
+            update={name: _resolve_paths(getattr(section, name), folder) for name in type(section).model_fields}
+        )
+    if isinstance(section, dict):
+        return {key: _resolve_paths(value, folder) for key, value in section.items()}
+    return section
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [f"{path}: this comparison cannot be run."]
+    for problem in error.errors():
+        loc = [str(part) for part in problem["loc"]]
+        if loc[:1] == ["estimators"]:
+            # the third part is the kind by which pydantic chose the model, not a key of the file
+            del loc[2:3]
+        key = ".".join(loc) or "(the whole file)"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key; allowed here: {', '.join(_allowed_keys(problem['loc'][:-1]))}"
+        elif "input" in problem and not isinstance(problem["input"], dict):
+            message += f" (given: {problem['input']!r})"
+        lines.append(f"  {key}: {message}")
+    return "\n".join(lines)
+
+
+def _allowed_keys(location: tuple) -> list[str]:
+    """Find the keys that are allowed at a place of the configuration."""
+    by_tag: dict[str, Callable] = {"ridge": Ridge, "lasso": Lasso}
+    sections = {
+        "features": Features,
+        "targets": Targets,
+        "stimuli": Stimuli,
+        "splits": Splits,
+        "center": Center,
+        "confounds": Confounds,
+        "tests": Selector if location and location[-1] in ("a", "b") else Test,
+    }
+    if not location:
+        model = Comparison
+    elif location[0] == "estimators":
+        model = by_tag.get(str(location[-1]), Ridge)
+    else:
+        model = sections.get(str(location[0]), Comparison)
+    return list(model.model_fields)
+
+
+def read_config(path: str | Path) -> Comparison:
+    """Read and validate a comparison; relative paths become absolute, from the folder of the file.
+
+    Raises
+    ------
+    ConfigError
+        With the file and, for every mistake, the key, what was given and what is allowed.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such file. Comparisons lie in julearn_configs/.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not a YAML file that can be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a comparison is a mapping with the keys {', '.join(Comparison.model_fields)}.")
+    try:
+        config = Comparison.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from error
+    return _resolve_paths(config, path.resolve().parent)

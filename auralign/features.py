@@ -1,0 +1,136 @@
+"""Feature sets as {layer: array of stimulus x unit}, from junifer's storage or from a table."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .config import Features
+from .errors import DataError
+from .stimuli import read_table, stimulus_order
+
+
+def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
+    """Read one feature set.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the comparison, for messages.
+    config : Features
+        Where it comes from and which layers are wanted.
+
+    Returns
+    -------
+    dict of int to DataArray
+        By layer index, ascending. Dimensions (stimulus, unit), float64, stimuli in `stimulus_order`; attributes
+        `layer_name` and `metadata`.
+
+    Raises
+    ------
+    DataError
+        No such storage, marker, layer or column; values that are not finite; a stimulus twice.
+    """
+    layers = _from_storage(config) if config.storage is not None else _from_table(config.table)
+    chosen = _select(name, config, layers)
+    for index, layer in chosen.items():
+        bad = ~np.isfinite(layer.values).all(axis=1)
+        if bad.any():
+            raise DataError(
+                f"{config.storage or config.table}: layer {index} of {name!r} is not finite for "
+                f"{', '.join(layer.stimulus.values[bad][:5])}. Extract it again."
+            )
+    return chosen
+
+
+def _select(name: str, config: Features, layers: dict[int, xr.DataArray]) -> dict[int, xr.DataArray]:
+    wanted = list(layers) if config.layers == "all" else config.layers
+    absent = sorted((set(wanted) | set(config.exclude_layers)) - set(layers))
+    if absent:
+        raise DataError(f"features: {name}: there is no layer {absent}; there are {sorted(layers)}.")
+    chosen = {index: layers[index] for index in sorted(wanted) if index not in config.exclude_layers}
+    if not chosen:
+        raise DataError(f"features: {name}: no layer is left (layers: {config.layers}, all of them excluded).")
+    return chosen
+
+
+def _arrange(stimuli: list[str], values: np.ndarray, layer_name: str, metadata: dict, source: Path) -> xr.DataArray:
+    duplicates = pd.Index(stimuli)[pd.Index(stimuli).duplicated()]
+    if len(duplicates):
+        raise DataError(f"{source}: {layer_name} holds the stimulus {duplicates[0]!r} more than once.")
+    array = xr.DataArray(
+        np.asarray(values, dtype=np.float64),
+        dims=("stimulus", "unit"),
+        coords={"stimulus": [str(s) for s in stimuli]},
+        attrs={"layer_name": layer_name, "metadata": metadata},
+    )
+    return array.sel(stimulus=stimulus_order(array.stimulus.values))
+
+
+def _from_storage(config: Features) -> dict[int, xr.DataArray]:
+    """Read `Audio_<marker>_layerNN` of a collected junifer storage."""
+    from junifer.storage import HDF5FeatureStorage
+
+    path, marker = config.storage, config.marker
+    if not path.exists():
+        parts = len(list(path.parent.glob(f"element_*_{path.name}")))
+        what = (
+            f"{parts} stimuli were extracted but not collected: junifer collect"
+            if parts
+            else "nothing was extracted: junifer run and junifer collect"
+        )
+        raise DataError(f"{path}: there are no features. There, {what} <YAML with this storage>.")
+    try:
+        storage = HDF5FeatureStorage(uri=path)
+        metadata = storage.list_features()
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise DataError(f"{path}: not a junifer storage that can be read ({error}). Collect it again.") from error
+    pattern = re.compile(rf"Audio_{re.escape(marker)}_layer(\d+)")
+    by_layer: dict[int, list[str]] = {}
+    for md5, meta in metadata.items():
+        if match := pattern.fullmatch(meta["name"]):
+            by_layer.setdefault(int(match.group(1)), []).append(md5)
+    if not by_layer:
+        names = {
+            match.group(1) for m in metadata.values() if (match := re.fullmatch(r"Audio_(.+)_layer\d+", m["name"]))
+        }
+        raise DataError(f"{path}: there is no marker {marker!r}; there are {sorted(names)}.")
+    layers = {}
+    for index in sorted(by_layer):
+        if len(by_layer[index]) > 1:
+            raise DataError(
+                f"{path}: layer {index} of {marker!r} is stored {len(by_layer[index])} times, computed in different "
+                "ways. Delete the folder and run junifer again, so that one of them is left."
+            )
+        md5 = by_layer[index][0]
+        meta = metadata[md5]
+        content = storage.read(feature_md5=md5)
+        if content["kind"] != "vector":
+            raise DataError(
+                f"{path}: layer {index} of {marker!r} is a {content['kind']}, not one vector per stimulus. "
+                "Set `pooling: mean` in the marker."
+            )
+        layer_name = meta["marker"].get("layer_names", {}).get(str(index), f"layer{index:02d}")
+        stimuli = [element[meta["_element_keys"][0]] for element in content["element"]]
+        layers[index] = _arrange(stimuli, content["data"].T, layer_name, meta["marker"], path)
+    return layers
+
+
+def _from_table(path: Path) -> dict[int, xr.DataArray]:
+    """Read a table: column `stimulus`, optional column `layer`, every other column a unit."""
+    table = read_table(path, "stimulus")
+    layer = table.pop("layer") if "layer" in table else pd.Series(0, index=table.index)
+    if not pd.api.types.is_integer_dtype(layer):
+        raise DataError(f"{path}: the column `layer` must hold whole numbers from 0, it holds {layer.iloc[0]!r}.")
+    units = table.drop(columns="stimulus")
+    text = [column for column in units if not pd.api.types.is_numeric_dtype(units[column])]
+    if text or units.empty:
+        raise DataError(f"{path}: every column beside `stimulus` and `layer` must be a number; not so: {text[:5]}.")
+    return {
+        int(index): _arrange(
+            list(table.loc[rows, "stimulus"]), units.loc[rows].to_numpy(), f"layer{index:02d}", {}, path
+        )
+        for index, rows in layer.groupby(layer).groups.items()
+    }

@@ -1,0 +1,153 @@
+"""Responses as one array of stimulus x target x repetition, with what is known of each target as coordinates."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.io import loadmat
+
+from .config import Targets
+from .errors import DataError
+from .stimuli import read_table, stimulus_order
+
+
+def read_targets(config: Targets) -> xr.DataArray:
+    """Read the responses of a comparison.
+
+    Returns
+    -------
+    DataArray
+        Dimensions (stimulus, target, repetition), float64; stimuli in `stimulus_order`; the coordinate `target` holds
+        names, further coordinates of `target` its metadata (subject, roi, x, y, hemi, ceiling, ...).
+
+    Raises
+    ------
+    DataError
+        A file is not here, has another layout, or holds values that are not finite.
+    """
+    if config.kind == "components":
+        targets, metadata = _components(config.dataset), config.dataset / "data" / "targets.tsv"
+    elif config.kind == "voxels":
+        targets, metadata = _voxels(config.dataset), config.dataset / "data" / "voxels.tsv"
+    else:
+        targets, metadata = _table(config.table), None
+    if config.target_table is not None:
+        metadata = config.target_table
+    if metadata is not None and (metadata.exists() or config.target_table is not None):
+        targets = _with_metadata(targets, metadata)
+    return targets.sel(stimulus=stimulus_order(targets.stimulus.values))
+
+
+def _content(path: Path) -> Path:
+    """Return the path of a dataset's file, fetching its content if need be."""
+    if path.exists():
+        return path
+    from .datasets import DatasetError, fetch
+
+    dataset = path.parent.parent
+    if not dataset.is_dir():
+        raise DataError(
+            f"{dataset}: there is no such dataset. Build it with: python scripts/build_datasets.py {dataset.name}"
+        )
+    try:
+        fetch(dataset, [path.relative_to(dataset).as_posix()])
+    except DatasetError as error:
+        raise DataError(str(error)) from error
+    return path
+
+
+def _checked(stimuli: list[str], names: list[str], values: np.ndarray, path: Path) -> xr.DataArray:
+    """Make the array; `values` is [stimulus, target, repetition]."""
+    for what, labels in (("stimulus", stimuli), ("target", names)):
+        twice = pd.Index(labels)[pd.Index(labels).duplicated()]
+        if len(twice):
+            raise DataError(f"{path}: the {what} {twice[0]!r} is there more than once.")
+    bad = ~np.isfinite(values).all(axis=(1, 2))
+    if bad.any():
+        raise DataError(
+            f"{path}: responses are not finite for {int(bad.sum())} stimuli: "
+            f"{', '.join(np.asarray(stimuli)[bad][:5])}. Repair the file or leave these stimuli out of it."
+        )
+    return xr.DataArray(
+        values,
+        dims=("stimulus", "target", "repetition"),
+        coords={"stimulus": stimuli, "target": names, "repetition": np.arange(values.shape[2])},
+    )
+
+
+def _components(dataset: Path) -> xr.DataArray:
+    """Read `data/components.mat`: R [stimulus, component], stim_names, component_names (Norman-Haignere 2015)."""
+    path = _content(dataset / "data" / "components.mat")
+    try:
+        content = loadmat(path, variable_names=["R", "stim_names", "component_names"], chars_as_strings=True)
+        stimuli = [str(cell.item()) for cell in content["stim_names"].ravel()]
+        names = [str(cell.item()) for cell in content["component_names"].ravel()]
+        values = np.asarray(content["R"], dtype=np.float64)
+    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        raise DataError(
+            f"{path}: not the components file (MAT v5 with R, stim_names and component_names): {error!r}."
+        ) from error
+    if values.shape != (len(stimuli), len(names)):
+        raise DataError(
+            f"{path}: R has the shape {values.shape}, but there are {len(stimuli)} stimuli, {len(names)} components."
+        )
+    return _checked(stimuli, names, values[:, :, None], path)
+
+
+def _voxels(dataset: Path) -> xr.DataArray:
+    """Read `data/voxels.npy` [stimulus, voxel, repetition] with `data/voxels.tsv` and `sounds/stimuli.tsv`."""
+    path = _content(dataset / "data" / "voxels.npy")
+    table = read_table(_content(dataset / "data" / "voxels.tsv"), "target")
+    stimuli = read_table(_content(dataset / "sounds" / "stimuli.tsv"), "stimulus")["stimulus"]
+    try:
+        values = np.load(path, allow_pickle=False).astype(np.float64)
+    except ValueError as error:
+        raise DataError(f"{path}: not an array file that can be read: {error}") from error
+    if values.ndim != 3 or values.shape[:2] != (len(stimuli), len(table)):
+        raise DataError(
+            f"{path}: the shape is {values.shape}, but there are {len(stimuli)} stimuli and {len(table)} voxels; "
+            "expected (stimuli, voxels, repetitions)."
+        )
+    return _checked(list(stimuli), list(table["target"]), values, path)
+
+
+def _table(path: Path) -> xr.DataArray:
+    """Read a table: column `stimulus`, optional column `repetition`, every other column a target."""
+    table = read_table(path, "stimulus")
+    repetition = table.pop("repetition") if "repetition" in table else pd.Series(0, index=table.index)
+    columns = table.drop(columns="stimulus")
+    text = [column for column in columns if not pd.api.types.is_numeric_dtype(columns[column])]
+    if text or columns.empty:
+        raise DataError(
+            f"{path}: every column beside `stimulus` and `repetition` must be a number; not so: {text[:5]}."
+        )
+    parts = []
+    for number in sorted(repetition.unique()):
+        rows = repetition == number
+        parts.append(
+            _checked(
+                list(table.loc[rows, "stimulus"]), list(columns), columns.loc[rows].to_numpy(float)[:, :, None], path
+            )
+        )
+    for number, part in enumerate(parts):
+        odd = set(part.stimulus.values) ^ set(parts[0].stimulus.values)
+        if odd:
+            raise DataError(f"{path}: repetition {number} has other stimuli than repetition 0: {sorted(odd)[:5]}.")
+    stimuli = parts[0].stimulus.values
+    values = np.concatenate([part.sel(stimulus=stimuli).values for part in parts], axis=2)
+    return _checked(list(stimuli), list(columns), values, path)
+
+
+def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:
+    """Add the columns of a table of targets as coordinates of `target`."""
+    table = read_table(path, "target").set_index("target")
+    absent = [name for name in targets.target.values if name not in table.index]
+    if absent:
+        raise DataError(f"{path}: {len(absent)} targets are not in the table: {', '.join(absent[:5])}.")
+    if not table.index.is_unique:
+        raise DataError(f"{path}: a target is there more than once: {table.index[table.index.duplicated()][0]!r}.")
+    rows = table.loc[targets.target.values]
+    # summary columns of the same name would be ambiguous
+    taken = {"features", "layer", "layer_name", "estimator", "split", "stimulus", "repetition"}
+    return targets.assign_coords({c: ("target", rows[c].to_numpy()) for c in rows.columns if c not in taken})
