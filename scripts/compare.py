@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Run a comparison: how well do feature sets predict responses?"""
+
+from pathlib import Path
+
+import click
+
+from auralign import command
+from auralign.compare import available_cores, headline, run_comparison
+from auralign.config import read_config
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; by default results/<name>.")
+@click.option("--n-jobs", type=click.IntRange(min=1), default=None, help="Processes; by default one per core.")
+@click.option("--force", is_flag=True, help="Compute again what is there already.")
+def main(config: Path, out: Path | None, n_jobs: int | None, force: bool) -> None:
+    """Run the comparison in CONFIG (a file of julearn_configs/).
+
+    Writes scores.parquet (every split), summary.tsv, comparisons.tsv (tests) and provenance.json. An interrupted run
+    goes on where it stopped when it is started again. Exit status: 0 done, 1 failed, 2 wrong usage or configuration,
+    130 interrupted.
+    """
+    comparison = read_config(config)
+    out = out or Path("results") / comparison.name
+    result = run_comparison(comparison, out, n_jobs or available_cores(), force)
+    click.echo(f"{comparison.name}: median r2_corr over splits, best layer (chosen on these scores)\n")
+    click.echo(headline(result["summary"]).to_string())
+    click.echo(f"\nresults: {out}    report: python scripts/report.py {out}")
+
+
+if __name__ == "__main__":
+    command.run(main)
