@@ -11,3 +11,7 @@ class ConfigError(AuralignError):
 
 class DataError(AuralignError):
     """Features, responses or stimuli cannot be used together."""
+
+
+class DatasetError(AuralignError):
+    """A recipe or a dataset is not as it should be, or its files cannot be had."""

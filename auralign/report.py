@@ -132,14 +132,12 @@ def _test_tables(results: Results) -> list[dict]:
     fdr = results.provenance["config"]["fdr"]
     for number, rows in results.comparisons.groupby("test", sort=True):
         spec = results.provenance["config"]["tests"][int(number)]
-        sides = [
-            ", ".join(f"{key} {value}" for key, value in spec[side].items() if value is not None) for side in ("a", "b")
-        ]
+        sides = [_side(spec[side]) for side in ("a", "b")]
         significant = rows[rows["significant"].astype(bool)]
         better = int((significant["difference"] > 0).sum())
         tables.append(
             {
-                "title": f"{sides[0]} against {sides[1]}, {spec['metric']}",
+                "title": f"{sides[0]} against {sides[1]} ({spec['metric']})",
                 "sentence": f"Of {len(rows)} pairs, {better} favour {sides[0]} and {len(significant) - better} favour "
                 f"{sides[1]} (corrected resampled t-test, false discovery rate {fdr}); the mean difference over all "
                 f"pairs is {rows['difference'].mean():+.3f}.",
@@ -150,6 +148,15 @@ def _test_tables(results: Results) -> list[dict]:
             }
         )
     return tables
+
+
+def _side(selector: dict) -> str:
+    """Name one side of a test: `untrained, best layer`, `ridge`."""
+    layer = selector.get("layer")
+    words = [selector.get("features"), None if layer is None else f"{layer} layer", selector.get("estimator")]
+    if isinstance(layer, int):
+        words[1] = f"layer {layer}"
+    return ", ".join(word for word in words if word is not None) or "everything"
 
 
 def _encode(figure: Figure) -> str:

@@ -8,7 +8,8 @@ import xarray as xr
 from scipy.io import loadmat
 
 from .config import Targets
-from .errors import DataError
+from .datasets import fetch
+from .errors import DataError, DatasetError
 from .stimuli import read_table, stimulus_order
 
 
@@ -43,8 +44,6 @@ def _content(path: Path) -> Path:
     """Return the path of a dataset's file, fetching its content if need be."""
     if path.exists():
         return path
-    from .datasets import DatasetError, fetch
-
     dataset = path.parent.parent
     if not dataset.is_dir():
         raise DataError(

@@ -9,7 +9,8 @@ from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_
 from pydantic import PrivateAttr
 from tqdm import tqdm
 
-from auralign.datasets import DatasetError, fetch
+from auralign.datasets import fetch
+from auralign.errors import DatasetError
 from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from auralign import command, datasets
-from auralign.errors import AuralignError
+from auralign.errors import AuralignError, DatasetError
+from auralign.recipes import read_recipe
 
 ROOT = Path(__file__).resolve().parents[1] / "datalad_dataset"
 
@@ -39,19 +40,19 @@ def main(names: tuple[str, ...], source: Path | None, get: bool, root: Path) -> 
         except AuralignError as error:
             failures.append(f"{name}: {error}")
     if failures:
-        raise datasets.DatasetError("\n".join(failures))
+        raise DatasetError("\n".join(failures))
 
 
 def prepare(root: Path, name: str, source: Path | None, get: bool) -> Iterator[str]:
     """Build one dataset, then bring its files: one line on each step when it is done."""
     start = time.monotonic()
-    built = datasets.build(datasets.read_recipe(root / f"{name}.yml"), root / name)
+    built = datasets.build(read_recipe(root / f"{name}.yml"), root / name)
     yield f"built in {time.monotonic() - start:.1f} s" if built else "stands already, left as it is"
     if source is not None:
         number, problems = datasets.supply(root / name, source)
         yield f"{number} files taken from {source}"
         if problems:
-            raise datasets.DatasetError("\n  ".join([f"{len(problems)} problems:", *problems]))
+            raise DatasetError("\n  ".join([f"{len(problems)} problems:", *problems]))
     if get:
         yield f"{datasets.get(root / name)} files fetched"
 

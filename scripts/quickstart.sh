@@ -27,7 +27,8 @@ started=$SECONDS
 say "1/5 dataset: 165 synthetic sounds and their responses"
 python scripts/build_datasets.py phantom --get
 say "2/5 features: junifer run junifer_yamls/quickstart.yml"
-junifer run junifer_yamls/quickstart.yml --verbose warning
+# the network is so small that more threads would only wait for each other
+OMP_NUM_THREADS=1 junifer run junifer_yamls/quickstart.yml --verbose warning
 if [ ! -e features/quickstart/quickstart.hdf5 ]; then
     say "3/5 features: junifer collect junifer_yamls/quickstart.yml"
     junifer collect junifer_yamls/quickstart.yml --verbose warning >/dev/null 2>&1

@@ -22,4 +22,6 @@ say "ruff"
 ruff check .
 ruff format --check .
 say "pytest"
+# many small networks: more threads would only wait for each other
+export OMP_NUM_THREADS=1
 python -m pytest "$@"

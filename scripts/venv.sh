@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by quickstart.sh and test.sh: make .venv from constraints.txt, or reuse it where it matches.
 # After `make_venv`, `python` and all commands are those of .venv.
 
@@ -45,4 +46,9 @@ make_venv() {
     fi
     PATH="$PWD/.venv/bin:$PATH"
     export PATH
+    # DataLad wants to know who works; on a fresh machine nobody has told git
+    if ! git config user.name >/dev/null; then
+        export GIT_AUTHOR_NAME=auralign GIT_AUTHOR_EMAIL=auralign@localhost
+        export GIT_COMMITTER_NAME=auralign GIT_COMMITTER_EMAIL=auralign@localhost
+    fi
 }

@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 
 from auralign import datasets, phantom
-from auralign.datasets import DatasetError
+from auralign.errors import DatasetError
+from auralign.recipes import read_recipe
 
 BIN = Path(sys.executable).parent
 CONTENT = {"sounds/wav/a b.wav": b"first", "sounds/wav/b.wav": b"second", "data/c.mat": b"third"}
@@ -62,7 +63,7 @@ def write_files(folder: Path, content: dict[str, bytes] = CONTENT) -> Path:
 
 def build(folder: Path, **recipe) -> Path:
     """The dataset of a small recipe."""
-    assert datasets.build(datasets.read_recipe(write_recipe(folder, **recipe)), folder / "small")
+    assert datasets.build(read_recipe(write_recipe(folder, **recipe)), folder / "small")
     return folder / "small"
 
 
@@ -97,27 +98,27 @@ def server(tmp_path, monkeypatch):
 )
 def test_a_mistake_in_a_recipe_is_told_with_file_and_key(tmp_path, extra, rows, told):
     with pytest.raises(DatasetError) as error:
-        datasets.read_recipe(write_recipe(tmp_path, extra=extra, rows=rows))
+        read_recipe(write_recipe(tmp_path, extra=extra, rows=rows))
     for part in told:
         assert part in str(error.value)
 
 
 def test_recipe_without_url_base_or_with_another_name_or_no_table(tmp_path):
     with pytest.raises(DatasetError, match="add `url_base`"):
-        datasets.read_recipe(write_recipe(tmp_path, base='""'))
+        read_recipe(write_recipe(tmp_path, base='""'))
     path = write_recipe(tmp_path)
     with pytest.raises(DatasetError, match=r"`name` is 'small' but should be .*'other'"):
-        datasets.read_recipe(path.rename(tmp_path / "other.yml"))
+        read_recipe(path.rename(tmp_path / "other.yml"))
     (tmp_path / "small.tsv").unlink()
     with pytest.raises(DatasetError, match=r"small\.tsv"):
-        datasets.read_recipe(tmp_path / "other.yml")
+        read_recipe(tmp_path / "other.yml")
     (tmp_path / "other.yml").write_text("name: other\n")
     with pytest.raises(DatasetError, match=r"key `licence`: Field required\n"):
-        datasets.read_recipe(tmp_path / "other.yml")
+        read_recipe(tmp_path / "other.yml")
 
 
 def test_natsound165_recipe(root):
-    recipe = datasets.read_recipe(root / "datalad_dataset" / "natsound165.yml")
+    recipe = read_recipe(root / "datalad_dataset" / "natsound165.yml")
     paths = [row.path for row in recipe.files]
     assert len(paths) == len(set(paths)) == len({row.md5 for row in recipe.files}) == 167
     assert sum(path.startswith("sounds/wav/stim") and path.endswith(".wav") for path in paths) == 165
@@ -128,7 +129,7 @@ def test_natsound165_recipe(root):
 
 
 def test_natsound165_recipe_lists_the_files_that_we_have(root, real_data):
-    recipe = datasets.read_recipe(root / "datalad_dataset" / "natsound165.yml")
+    recipe = read_recipe(root / "datalad_dataset" / "natsound165.yml")
     local = {path.name: path for path in real_data.rglob("*") if path.is_file()}
     for row in recipe.files:
         content = local[Path(row.path).name].read_bytes()
@@ -163,12 +164,12 @@ def test_build_is_clean_deterministic_and_alone(tmp_path, monkeypatch):
 def test_building_again_leaves_it_and_a_changed_recipe_is_refused(tmp_path):
     dataset = build(tmp_path)
     datasets.supply(dataset, write_files(tmp_path / "files"))
-    recipe = datasets.read_recipe(write_recipe(tmp_path))
+    recipe = read_recipe(write_recipe(tmp_path))
     assert datasets.build(recipe, dataset) is False
     reworded = recipe.model_copy(update={"description": "Three files, described better."})
     assert datasets.build(reworded, dataset) is False
 
-    changed = datasets.read_recipe(write_recipe(tmp_path, rows=f"d.wav\t3\t{'0' * 32}\td.wav"))
+    changed = read_recipe(write_recipe(tmp_path, rows=f"d.wav\t3\t{'0' * 32}\td.wav"))
     with pytest.raises(DatasetError, match=r"mv .*small .*small\.old .* --source .*small\.old"):
         datasets.build(changed, dataset)
     assert (dataset / "sounds/wav/b.wav").read_bytes() == b"second"
@@ -183,13 +184,13 @@ def test_a_folder_that_is_no_dataset_of_ours_is_left_alone(tmp_path):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="left as it is"):
-        datasets.build(datasets.read_recipe(write_recipe(tmp_path)), tmp_path / "small")
+        datasets.build(read_recipe(write_recipe(tmp_path)), tmp_path / "small")
     assert [path.name for path in (tmp_path / "small").iterdir()] == ["mine.txt"]
 
 
 def test_build_that_fails_leaves_nothing(tmp_path):
     """README.md is the builder's own file."""
-    recipe = datasets.read_recipe(write_recipe(tmp_path, rows=f"README.md\t3\t{'0' * 32}\treadme\n"))
+    recipe = read_recipe(write_recipe(tmp_path, rows=f"README.md\t3\t{'0' * 32}\treadme\n"))
     with pytest.raises(DatasetError, match=r"fromkey .* failed"):
         datasets.build(recipe, tmp_path / "small")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.tsv", "small.yml"]
@@ -303,7 +304,7 @@ def test_phantom_is_cloned_and_got_like_any_other(tmp_path, root, monkeypatch):
         voxel_table=pd.DataFrame({"target": range(10)}),
     )
     monkeypatch.setattr(phantom, "generate", lambda seed, n_voxels: study)
-    recipe = datasets.read_recipe(root / "datalad_dataset" / "phantom.yml")
+    recipe = read_recipe(root / "datalad_dataset" / "phantom.yml")
     assert "SYNTHETIC" in recipe.title and "SYNTHETIC" in recipe.description
     assert datasets.build(recipe, tmp_path / "phantom") is True
     assert datasets.build(recipe, tmp_path / "phantom") is False
