@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -82,11 +83,12 @@ def _from_storage(config: Features) -> dict[int, xr.DataArray]:
             else "nothing was extracted: junifer run and junifer collect"
         )
         raise DataError(f"{path}: there are no features. There, {what} <YAML with this storage>.")
+    damaged = f"{path}: this collection of features is damaged or half-written. Run again: junifer collect <its YAML>"
     try:
         storage = HDF5FeatureStorage(uri=path)
         metadata = storage.list_features()
     except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise DataError(f"{path}: not a junifer storage that can be read ({error}). Collect it again.") from error
+        raise DataError(f"{damaged} ({error}).") from error
     pattern = re.compile(rf"Audio_{re.escape(marker)}_layer(\d+)")
     by_layer: dict[int, list[str]] = {}
     for md5, meta in metadata.items():
@@ -106,16 +108,36 @@ def _from_storage(config: Features) -> dict[int, xr.DataArray]:
             )
         md5 = by_layer[index][0]
         meta = metadata[md5]
-        content = storage.read(feature_md5=md5)
+        try:
+            content = storage.read(feature_md5=md5)
+            stimuli = [element[meta["_element_keys"][0]] for element in content["element"]]
+            complete = content["kind"] != "vector" or content["data"].shape == (content["data"].shape[0], len(stimuli))
+        except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
+            raise DataError(f"{damaged} ({error}).") from error
+        if not complete or not stimuli or _left_out(path, md5, set(stimuli)):
+            raise DataError(f"{damaged}: layer {index} of {marker!r} lacks stimuli that were extracted.")
         if content["kind"] != "vector":
             raise DataError(
                 f"{path}: layer {index} of {marker!r} is a {content['kind']}, not one vector per stimulus. "
                 "Set `pooling: mean` in the marker."
             )
         layer_name = meta["marker"].get("layer_names", {}).get(str(index), f"layer{index:02d}")
-        stimuli = [element[meta["_element_keys"][0]] for element in content["element"]]
         layers[index] = _arrange(stimuli, content["data"].T, layer_name, meta["marker"], path)
     return layers
+
+
+def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
+    """Tell whether a stimulus's own file beside the collected one holds a feature that was not collected."""
+    tail = f"_{path.name}"
+    for file in path.parent.glob(f"element_*{tail}"):
+        if file.name[len("element_") : -len(tail)] not in collected:
+            try:
+                with h5py.File(file, "r") as content:
+                    if md5 in content:
+                        return True
+            except OSError:
+                continue  # unreadable: `junifer run` sets it aside and computes it again
+    return False
 
 
 def _from_table(path: Path) -> dict[int, xr.DataArray]:

@@ -2,6 +2,9 @@
 
 from .encodecmae.marker import EncodecMAE
 from .logmel import LogMel
+from .preflight import remember_queued_yaml
 from .stimuli import AudioStimuli
 
 __all__ = ["AudioStimuli", "EncodecMAE", "LogMel"]
+
+remember_queued_yaml()

@@ -1,6 +1,7 @@
 """Sound files to waveforms: reading with every check, mixing down, resampling."""
 
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -11,30 +12,36 @@ class AudioError(ValueError):
     """A sound file cannot be used; the message names the file and the reason."""
 
 
-def _declared_frames(path: Path) -> int | None:
-    """Count the frames that a RIFF/WAVE header declares; None where the file is of another format.
+def _missing_bytes(path: Path) -> tuple[int, int] | None:
+    """Compare the size of the samples that a WAVE header declares with what follows it.
 
     libsndfile reads a file that was cut off without complaint and reports the frames that are left, so the header
-    itself must be asked.
+    itself must be asked. Understands RIFF, RIFX (big-endian) and RF64 (64-bit sizes).
+
+    Returns
+    -------
+    (declared, present) in bytes where some are missing; None where all are there, or the format or a streamed header
+    does not tell.
     """
+    length = path.stat().st_size
     with open(path, "rb") as file:
         riff = file.read(12)
-        if len(riff) < 12 or riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
+        if len(riff) < 12 or riff[:4] not in (b"RIFF", b"RIFX", b"RF64") or riff[8:] != b"WAVE":
             return None
-        block_align = None
+        number = ">I" if riff[:4] == b"RIFX" else "<I"
+        long_size = None
         while len(header := file.read(8)) == 8:
-            chunk, size = header[:4], struct.unpack("<I", header[4:])[0]
-            if chunk == b"fmt ":
-                body = file.read(size + size % 2)
-                if len(body) < 16:
-                    return None
-                block_align = struct.unpack("<H", body[12:14])[0]
-            elif chunk == b"data":
-                # streamed files declare 0 or the largest size: then the header tells nothing
-                known = block_align and size not in (0, 0xFFFFFFFF)
-                return size // block_align if known else None
-            else:
-                file.seek(size + size % 2, 1)
+            chunk, size = header[:4], struct.unpack(number, header[4:])[0]
+            if chunk == b"data":
+                declared = long_size if size == 0xFFFFFFFF and long_size is not None else size
+                present = length - file.tell()
+                # programs that stream write a placeholder near the largest size
+                streamed = declared >= 0x7FFFFF00 and long_size is None
+                return None if streamed or declared <= present else (declared, present)
+            body = file.read(16) if chunk == b"ds64" else b""
+            if len(body) == 16:
+                long_size = struct.unpack("<Q", body[8:])[0]
+            file.seek(size + size % 2 - len(body), 1)
     return None
 
 
@@ -66,6 +73,8 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
         raise AudioError(f"{path}: the sound file {kind}.")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes); expected a sound file. Get it again.")
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{path}: the sound file cannot be read: no permission.")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # [N, channels]
     except soundfile.LibsndfileError as error:
@@ -74,11 +83,11 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
         ) from error
     if len(samples) == 0:
         raise AudioError(f"{path}: the file holds no samples (0 frames at {rate} Hz).")
-    declared = _declared_frames(path)
-    if declared is not None and declared != len(samples):
+    missing = _missing_bytes(path)
+    if missing is not None:
         raise AudioError(
-            f"{path}: the file is truncated: its header declares {declared} frames, {len(samples)} are there. "
-            "Get it again from its source."
+            f"{path}: the file is truncated: its header declares {missing[0]} bytes of samples, {missing[1]} are "
+            "there. Get it again from its source."
         )
     bad = ~np.isfinite(samples)
     if bad.any():

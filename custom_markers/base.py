@@ -16,7 +16,7 @@ from auralign.checksums import sha256_of
 from .audio import AudioError, read_audio, resample
 from .fields import ParameterFields
 from .preflight import check, need
-from .storing import StimulusFile
+from .storing import StimulusFile, StorageError
 
 logger = logging.getLogger("junifer")
 
@@ -42,6 +42,7 @@ class AudioMarker(ParameterFields, BaseMarker):
     name: str | None = None
 
     _skipped: Any = PrivateAttr(default_factory=list)
+    _sibling_checked: Any = PrivateAttr(default=False)
 
     def init_junifer(self) -> None:
         """Finish construction on junifer 0.0.7."""
@@ -164,19 +165,34 @@ class AudioMarker(ParameterFields, BaseMarker):
 
     def _fit_transform(self, input: dict[str, dict], storage: Any = None) -> dict:
         """Compute and store one sound, unless the same features are stored already (see `storing`)."""
-        if "Audio" not in input or not StimulusFile.manages(storage):
+        if "Audio" not in input or storage is None:
             return super()._fit_transform(input=input, storage=storage)
+        if not StimulusFile.manages(storage):
+            raise StorageError(
+                f"{storage}: markers on sounds store into HDF5FeatureStorage with one file per stimulus (no "
+                "`single_output: true`), because other storages cannot be checked for old values. Correct `storage` in "
+                "the YAML; `junifer collect` makes one file of all."
+            )
         sound = input["Audio"]
         file = StimulusFile(storage, sound["meta"]["element"])
         path = sound["path"]
         checksum = sha256_of(path) if path.exists() else "missing"
-        if file.is_complete(self.name, self._expected_metadata(sound["meta"]), checksum):
+        expected = self._expected_metadata(sound["meta"])
+        if file.is_complete(self.name, expected, checksum):
             return {}
+        if not self._sibling_checked:
+            file.check_sibling(self.name, expected)
+            self._sibling_checked = True
         try:
             skipped = len(self._skipped)
             result = super()._fit_transform(input=input, storage=file.open_partial())
             if len(self._skipped) == skipped:
                 file.commit(checksum)
+        except OSError as error:
+            raise StorageError(
+                f"{storage.uri}: features cannot be stored there: {error.strerror or error}. What is stored already "
+                "is kept; make room or give the YAML another storage (storage: uri), and run again."
+            ) from error
         finally:
             file.discard_partial()
         return result

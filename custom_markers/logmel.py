@@ -43,7 +43,8 @@ class LogMel(AudioMarker):
 
         if self._front_end is None:
             self._front_end = MelFrontEnd(self.n_mels)
-        mel = self._front_end(torch.from_numpy(wave)[None])[0].double().numpy()  # [T, n_mels]
-        if len(mel) == 0:
-            raise AudioError(f"a sound of {len(wave)} samples at {self.SAMPLE_RATE} Hz is shorter than one window.")
+        try:
+            mel = self._front_end(torch.from_numpy(wave)[None])[0].double().numpy()  # [T, n_mels]
+        except ValueError as error:
+            raise AudioError(f"{self.name}: {error}") from error
         return [np.concatenate([mel.mean(axis=0), mel.std(axis=0)])]

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 _NEEDS = "custom_markers.needs"
+_QUEUE_NOTE = "yaml_folder"
 
 
 class MissingInputs(RuntimeError):
@@ -33,23 +34,37 @@ def command_parameter(name: str):
 def beside_yaml(path: str | Path) -> Path:
     """Resolve a path of a YAML: relative to the folder of the YAML, or of the working directory outside a command.
 
-    `junifer queue` copies the YAML into `<folder>/junifer_jobs/<job>/config.yaml` without touching our paths. For
-    such a copy the folders above it are tried too, nearest first; where none has the path, the first try is returned.
+    `junifer queue` copies the YAML into `junifer_jobs/<job>/config.yaml` without touching our paths; beside such a copy
+    lies a note of the folder that it came from (see `remember_queued_yaml`).
     """
     path = Path(path).expanduser()
     if path.is_absolute():
         return path
-    yaml = command_parameter("filepath")
-    if yaml is None:
-        return (Path.cwd() / path).resolve()
-    folder = Path(yaml).resolve().parent
-    folders = [folder]
-    if folder.parent.name == "junifer_jobs":
-        folders += folder.parents
-    for candidate in folders:
-        if (candidate / path).exists():
-            return (candidate / path).resolve()
+    yaml_file = command_parameter("filepath")
+    folder = Path.cwd() if yaml_file is None else Path(yaml_file).resolve().parent
+    note = folder / _QUEUE_NOTE
+    if note.is_file():
+        folder = Path(note.read_text(encoding="utf-8").strip())
     return (folder / path).resolve()
+
+
+def remember_queued_yaml() -> None:
+    """While `junifer queue` runs, arrange for a note of the YAML's folder beside the copy that it makes.
+
+    To be called when this package is imported, which a YAML's `with:` does early in the command.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name != "queue":
+        return
+    folder, jobs = Path(context.params["filepath"]).resolve().parent, Path.cwd() / "junifer_jobs"
+    before = {copy: copy.stat().st_mtime_ns for copy in jobs.glob("*/config.yaml")}
+
+    def write() -> None:
+        for copy in jobs.glob("*/config.yaml"):
+            if before.get(copy) != copy.stat().st_mtime_ns:
+                (copy.parent / _QUEUE_NOTE).write_text(f"{folder}\n", encoding="utf-8")
+
+    context.call_on_close(write)
 
 
 def need(fetch: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """The data type `Audio` and the data grabber `AudioStimuli`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields
 from .preflight import MissingInputs, beside_yaml, check, command_name, command_parameter, need
+from .storing import refuse_leftovers
 
 # junifer 0.0.8 refuses a second registration, and a module may be imported twice under `junifer queue`
 if "Audio" not in DataTypeManager():
@@ -59,6 +61,8 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         """Check the pattern; whether the dataset is there is found out with everything else that a run needs."""
         if self.pattern.count("{stimulus}") != 1:
             raise ValueError(f"pattern {self.pattern!r} must hold {{stimulus}} exactly once.")
+        if set(self.pattern) & set("*?[]"):
+            raise ValueError(f"pattern {self.pattern!r} may hold no wildcard (* ? [ ]) beside {{stimulus}}.")
         self._folder = beside_yaml(self.dataset)
         need(self.fetch)
 
@@ -118,7 +122,10 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
 
     def __iter__(self) -> Iterator[str]:
         """Yield the stimulus ids in order, with progress on standard error."""
-        yield from tqdm(self._stimuli(), desc=f"stimuli of {self._folder.name}", unit="stimulus")
+        stimuli = self._stimuli()
+        if command_name() == "run":
+            refuse_leftovers(command_parameter("filepath"), set(stimuli))
+        yield from tqdm(stimuli, desc=f"stimuli of {self._folder.name}", unit="stimulus")
 
     def get_element_keys(self) -> list[str]:
         """Return `["stimulus"]`."""
@@ -143,4 +150,10 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         meta = input["meta"][step_name]
         for key in ("datadir", "types", "dataset"):
             meta.pop(key, None)
-        meta["dataset"] = self._folder.name
+        meta["dataset_id"] = self._dataset_id()
+
+    def _dataset_id(self) -> str | None:
+        """Return the id of a DataLad dataset, None for a plain folder."""
+        config = self._folder / ".datalad" / "config"
+        found = re.search(r"^\s*id\s*=\s*(\S+)", config.read_text(), re.MULTILINE) if config.is_file() else None
+        return found.group(1) if found else None

@@ -13,19 +13,26 @@ what would be stored before anything is computed; and a collected file is set as
 """
 
 import copy
+import glob
 import logging
 import os
 import re
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
 import h5py
+import yaml
 from junifer.storage import HDF5FeatureStorage
 
 logger = logging.getLogger("junifer")
 
 _STIMULUS_SHA256 = "auralign_stimulus_sha256"
+
+
+class StorageError(RuntimeError):
+    """Features cannot be stored; the message names the storage and the reason."""
 
 
 class StaleFeaturesError(RuntimeError):
@@ -60,7 +67,8 @@ class StimulusFile:
         self.element = element
         self.path = Path(storage._fetch_correct_uri_for_io(element=element))
         self._partial = copy.copy(storage)
-        self._partial.uri = Path(storage.uri).with_suffix(f".partial{os.getpid()}")
+        side = Path(storage.uri).with_suffix(f".{socket.gethostname()}-{os.getpid()}")
+        object.__setattr__(self._partial, "uri", side)  # junifer 0.0.8 freezes its storages
         self._partial_path = Path(self._partial._fetch_correct_uri_for_io(element=element))
 
     @staticmethod
@@ -106,30 +114,58 @@ class StimulusFile:
             Features of that name are stored that were computed otherwise.
         """
         metadata, checksum = self._stored()
-        reasons = []
         if checksum is not None and checksum != stimulus_sha256:
-            reasons.append(f"the sound file has changed: sha256 {checksum[:12]}... -> {stimulus_sha256[:12]}...")
-        name_of_own = re.compile(rf"Audio_{re.escape(marker)}_layer\d+")
-        own = {md5: meta for md5, meta in metadata.items() if name_of_own.fullmatch(meta["name"])}
-        surplus = {md5: meta for md5, meta in own.items() if md5 not in expected}
-        if surplus:
-            old = next(iter(surplus.values()))
-            new = next((meta for meta in expected.values() if meta["name"] == old["name"]), None)
-            new = next(iter(expected.values())) if new is None else new
-            reasons += _differences(old, new)
-        if reasons:
-            folder = self.path.parent
             raise StaleFeaturesError(
-                f"{self.path} holds features of the marker {marker!r} that were computed otherwise:\n  "
-                + "\n  ".join(reasons)
-                + "\njunifer would silently keep the old values beside or instead of the new ones, so nothing was "
-                "written. Either give the YAML another storage folder (storage: uri) or another marker name, and "
-                f"keep both; or delete the old features (rm -r {folder}) and run again."
+                f"{self.path} holds features of another sound: the sound file has changed, sha256 "
+                f"{checksum[:12]}... -> {stimulus_sha256[:12]}....\njunifer would silently keep the old values, so "
+                f"nothing was written. {self._advice('')}"
             )
-        return bool(own) and set(own) == set(expected)
+        self._refuse_others(marker, metadata, expected)
+        return set(expected) <= set(metadata)
+
+    def check_sibling(self, marker: str, expected: dict[str, dict]) -> None:
+        """Compare with the features of one other stimulus, so that stimuli of one storage are never computed otherwise.
+
+        Raises
+        ------
+        StaleFeaturesError
+        """
+        uri = Path(self.storage.uri)
+        sibling = next((path for path in sorted(uri.parent.glob(f"element_*_{uri.name}")) if path != self.path), None)
+        if sibling is None:
+            return
+        try:
+            metadata = HDF5FeatureStorage(uri=sibling).list_features()
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return  # it is set aside when its own turn comes
+        self._refuse_others(marker, metadata, expected, where=sibling)
+
+    def _refuse_others(
+        self, marker: str, metadata: dict[str, dict], expected: dict[str, dict], where: Path | None = None
+    ) -> None:
+        """Raise where features of the marker's name are stored under other metadata than the expected."""
+        name_of_own = re.compile(rf"Audio_{re.escape(marker)}_layer\d+")
+        old = next((m for md5, m in metadata.items() if md5 not in expected and name_of_own.fullmatch(m["name"])), None)
+        if old is None:
+            return
+        new = next((meta for meta in expected.values() if meta["name"] == old["name"]), next(iter(expected.values())))
+        raise StaleFeaturesError(
+            f"{where or self.path} holds features of the marker {marker!r} that were computed otherwise:\n  "
+            + "\n  ".join(_differences(old, new))
+            + "\njunifer would silently keep the old values beside or instead of the new ones, so nothing was written. "
+            + self._advice(" or the marker another name (name), which keeps both")
+        )
+
+    def _advice(self, alternative: str) -> str:
+        uri = Path(self.storage.uri)
+        return (
+            f"Either give the YAML another storage (storage: uri){alternative}; or delete the old features "
+            f"(rm {uri.parent}/element_*_{uri.name} {uri}) and run again."
+        )
 
     def open_partial(self) -> HDF5FeatureStorage:
         """Return a storage that writes to the side file, which starts as a copy of what is stored."""
+        self._remove_orphans()
         self._partial_path.unlink(missing_ok=True)
         if self.path.exists():
             shutil.copyfile(self.path, self._partial_path)
@@ -152,3 +188,36 @@ class StimulusFile:
     def discard_partial(self) -> None:
         """Remove the side file of an interrupted or failed computation."""
         self._partial_path.unlink(missing_ok=True)
+
+    def _remove_orphans(self) -> None:
+        """Remove side files of this stimulus that processes of this machine left when they were killed."""
+        stem = self._partial_path.name.rsplit("-", 1)[0]
+        for orphan in self._partial_path.parent.glob(f"{glob.escape(stem)}-*"):
+            pid = orphan.name.rsplit("-", 1)[1]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                orphan.unlink(missing_ok=True)
+
+
+def refuse_leftovers(yaml_file: Path, stimuli: set[str]) -> None:
+    """Refuse to run where the YAML's storage holds stimuli that the dataset does not have any more.
+
+    `junifer collect` would put them among the others.
+
+    Raises
+    ------
+    StaleFeaturesError
+    """
+    storage = (yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8")).get("storage") or {}).get("uri")
+    if storage is None:
+        return
+    uri = (Path(yaml_file).resolve().parent / storage).resolve()
+    head, tail = "element_", f"_{uri.name}"
+    stored = {path.name[len(head) : -len(tail)]: path for path in uri.parent.glob(f"{head}*{tail}")}
+    surplus = [stored[stimulus] for stimulus in sorted(set(stored) - stimuli)]
+    if surplus:
+        files = "\n  ".join(f"rm {path}" for path in surplus)
+        raise StaleFeaturesError(
+            f"{uri.parent} holds features of {len(surplus)} stimuli that the dataset does not have; `junifer collect` "
+            "would keep them among the others. Give the YAML another storage (storage: uri), or delete them:\n  "
+            f"{files}"
+        )

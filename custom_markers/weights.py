@@ -2,7 +2,8 @@
 
 A published name is sought in the folders of the environment variable ``AURALIGN_WEIGHTS``, then in the local
 cache of the Hugging Face hub, then on the hub. The checksum of every source (and the revision of the hub's)
-is recorded at first use and verified ever after: the same name cannot silently become other weights.
+is recorded at first use (`remember`, once the file has proved to load) and verified ever after: the same name cannot
+silently become other weights.
 """
 
 import difflib
@@ -196,37 +197,48 @@ def _not_found(entry: PublishedWeights, revision: str | None, folders: list[Path
 
 
 def _verified(entry: PublishedWeights, path: Path, source: str, revision: str | None) -> ResolvedWeights:
-    """Compare a file with the published table and the record of checksums; record a source that is new."""
+    """Compare a file with the published table and the record of checksums."""
     sha256 = _sha256(path)
     if entry.sha256 not in (None, sha256):
         raise WeightsError(
             f"{path} is not the published {entry.name!r}: its sha256 is {sha256}, expected {entry.sha256}; "
             f"delete the file and get it again"
         )
-    record = _read_record()
-    known = record.get(source)
-    if known is None:
-        record[source] = {"name": entry.name, "revision": revision, "sha256": sha256}
-        _write_record(record)
-    elif known["sha256"] != sha256:
-        raise WeightsError(
-            f"the weights {entry.name!r} changed since their first use.\n"
-            f"  file: {path}\n  sha256 now: {sha256}\n  sha256 recorded: {known['sha256']}\n"
-            # the hub's cache holds a link, and links a damaged file again while that still exists: name the file itself
-            f"If the file is damaged, delete {path.resolve()} and get it again. If the change is meant, remove the "
-            f"entry {source!r} from the record {_record_file()}; results of the old file are not comparable then."
-        )
-    for other, facts in record.items():
-        if facts["name"] == entry.name and facts["sha256"] != sha256:
-            logger.warning(
-                "%s: %s (sha256 %s) differs from %s (sha256 %s)",
-                entry.name,
-                source,
-                sha256,
-                other,
-                facts["sha256"],
+    for other, facts in _read_record().items():
+        if facts["name"] != entry.name or facts["sha256"] == sha256:
+            continue
+        # the file of one source may not change, and a copy by hand may not differ from what the hub gave
+        if other == source or other.startswith("hub:") or source.startswith("hub:"):
+            changed = "changed since their first use" if other == source else f"differ from those of {other}"
+            raise WeightsError(
+                f"the weights {entry.name!r} {changed}.\n"
+                f"  file: {path}\n  sha256 now: {sha256}\n  sha256 recorded: {facts['sha256']}\n"
+                # the hub's cache holds a link, and links a damaged file again while that still exists: name the file
+                f"If the file is damaged, delete {path.resolve()} and get it again. If the change is meant, remove the "
+                f"entry {other!r} from the record {_record_file()}; results of the old file are not comparable then."
             )
+        logger.warning(
+            "%s: %s (sha256 %s) differs from %s (sha256 %s)", entry.name, source, sha256, other, facts["sha256"]
+        )
     return ResolvedWeights(entry.name, path, source, revision, sha256)
+
+
+def remember(weights: ResolvedWeights) -> None:
+    """Record the checksum (and revision) of published weights at their first use, once they have proved to load.
+
+    Files that were named by their path are not recorded.
+
+    Raises
+    ------
+    WeightsError
+        The record cannot be read or written.
+    """
+    if weights.name not in PUBLISHED:
+        return
+    record = _read_record()
+    if weights.source not in record:
+        record[weights.source] = {"name": weights.name, "revision": weights.revision, "sha256": weights.sha256}
+        _write_record(record)
 
 
 def _sha256(path: Path) -> str:

@@ -29,12 +29,8 @@ python scripts/build_datasets.py phantom --get
 say "2/5 features: junifer run junifer_yamls/quickstart.yml"
 # the network is so small that more threads would only wait for each other
 OMP_NUM_THREADS=1 junifer run junifer_yamls/quickstart.yml --verbose warning
-if [ ! -e features/quickstart/quickstart.hdf5 ]; then
-    say "3/5 features: junifer collect junifer_yamls/quickstart.yml"
-    junifer collect junifer_yamls/quickstart.yml --verbose warning >/dev/null 2>&1
-else
-    say "3/5 features: collected already"
-fi
+say "3/5 features: junifer collect junifer_yamls/quickstart.yml"
+junifer collect junifer_yamls/quickstart.yml --verbose warning
 say "4/5 comparison: scripts/compare.py julearn_configs/quickstart.yml"
 python scripts/compare.py julearn_configs/quickstart.yml >/dev/null
 say "5/5 report: scripts/report.py results/quickstart"

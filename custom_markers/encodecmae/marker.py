@@ -87,7 +87,7 @@ class EncodecMAE(AudioMarker):
         """Load or make the network, once."""
         if self._network is not None:
             return
-        from ..weights import WeightsError, resolve
+        from ..weights import WeightsError, remember, resolve
         from .checkpoint import load_checkpoint, permute_parameters, state_sha256, untrained
 
         if self.checkpoint == UNTRAINED:
@@ -97,9 +97,10 @@ class EncodecMAE(AudioMarker):
             is_path = self.checkpoint.endswith(".pt") or "/" in self.checkpoint
             try:
                 weights = resolve(str(beside_yaml(self.checkpoint)) if is_path else self.checkpoint)
+                network, _ = load_checkpoint(weights.path)
+                remember(weights)
             except WeightsError as error:
                 raise MissingInputs(str(error)) from error
-            network, _ = load_checkpoint(weights.path)
             self._sha256, self._revision = weights.sha256, weights.revision
         if self.permute_seed is not None:
             permute_parameters(network, self.permute_seed)

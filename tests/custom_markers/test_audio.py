@@ -44,10 +44,24 @@ def test_a_file_without_samples(tmp_path):
 def test_a_truncated_file_is_refused_with_both_counts(tmp_path, keep):
     path = _write(tmp_path / "a.wav", np.zeros(88200, dtype=np.int16))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(
-        AudioError, match=rf"a\.wav: the file is truncated: .* 88200 frames, {(keep - 44) // 2} are there"
-    ):
+    with pytest.raises(AudioError, match=rf"a\.wav: the file is truncated: .* 176400 bytes .*, {keep - 44} are there"):
         read_audio(path)
+
+
+@pytest.mark.parametrize(("form", "endian"), [("RF64", "FILE"), ("WAV", "BIG")])
+def test_other_kinds_of_wave_are_checked_for_truncation_too(tmp_path, form, endian):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(88200, dtype=np.int16), 44100, format=form, subtype="PCM_16", endian=endian)
+    assert len(read_audio(path)[0]) == 88200
+    path.write_bytes(path.read_bytes()[:20000])
+    with pytest.raises(AudioError, match=r"a\.wav: the file is truncated"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM", "ULAW", "PCM_U8", "PCM_24", "DOUBLE"])
+def test_valid_files_of_any_coding_are_read(tmp_path, subtype):
+    samples = 0.5 * np.sin(np.arange(4410) / 10)
+    assert len(read_audio(_write(tmp_path / "a.wav", samples, subtype=subtype))[0]) >= 4410
 
 
 def test_a_file_that_is_no_sound(tmp_path):

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import yaml
 from junifer.storage import HDF5FeatureStorage
 
 from auralign.config import Features
+from auralign.errors import DataError
 from auralign.features import read_features
 from custom_markers.audio import AudioError, read_audio, resample
 from custom_markers.encodecmae.checkpoint import save_checkpoint
@@ -22,7 +25,7 @@ from custom_markers.encodecmae.checkpoint import untrained as make_untrained
 from custom_markers.encodecmae.mel import normalised_mel
 from custom_markers.encodecmae.network import NetworkConfig
 from custom_markers.preflight import MissingInputs
-from custom_markers.storing import StaleFeaturesError
+from custom_markers.storing import StaleFeaturesError, StorageError
 
 from .conftest import SMALL, junifer
 
@@ -161,8 +164,13 @@ def test_queue_writes_jobs_that_run(make_yaml, untrained, tmp_path):
     yaml_file = make_yaml(untrained, queue=queue)
     executable = Path(sys.executable).parent / "junifer"
     command = [executable, "queue", yaml_file, "--element", "stim5_noise", "--element", "stim102_tone"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    job = tmp_path / "junifer_jobs" / "job"
+    # another folder with sounds of the same names: the jobs must read those beside the YAML
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "sounds", elsewhere / "junifer_jobs" / "sounds")
+    subprocess.run(command, cwd=elsewhere, check=True, capture_output=True)
+    job = elsewhere / "junifer_jobs" / "job"
+    for sound in (elsewhere / "junifer_jobs" / "sounds").iterdir():
+        sound.write_text("not a sound")
     assert (job / "elements").read_text().split() == ["stim5_noise", "stim102_tone"]
     # what GNU parallel would start, without the minute that junifer puts between two jobs
     script = (job / "run_job.sh").read_text()
@@ -203,7 +211,7 @@ def test_a_changed_marker_is_refused_and_nothing_is_lost(make_yaml, untrained, c
     assert result.exit_code == 1
     message = str(result.exception)
     assert re.search(expected, message)
-    assert "rm -r" in message
+    assert "rm " in message
     assert {path.name: path.read_bytes() for path in (yaml_file.parent / "features").iterdir()} == before
 
 
@@ -258,7 +266,94 @@ def test_a_marker_added_later_leaves_the_others_as_they_are(make_yaml, untrained
     assert list(_features(yaml_file, "logmel")) == [0]
 
 
+def test_one_sound_run_after_a_change_is_compared_with_the_others(make_yaml, untrained):
+    _succeed("run", make_yaml(untrained), "--element", "stim5_noise")
+    result = junifer("run", make_yaml({**untrained, "seed": 4}), "--element", "stim11_louder")
+    assert isinstance(result.exception, StaleFeaturesError)
+    assert "element_stim5_noise_features.hdf5" in str(result.exception)
+    assert "marker.seed: 3 -> 4" in str(result.exception)
+
+
+def test_a_sound_that_was_removed_is_named(make_yaml, untrained, sounds):
+    yaml_file = make_yaml(untrained)
+    _succeed("run", yaml_file)
+    (sounds / "stim11_louder.wav").unlink()
+    result = junifer("run", yaml_file)
+    assert isinstance(result.exception, StaleFeaturesError)
+    file = yaml_file.parent / "features" / "element_stim11_louder_features.hdf5"
+    assert f"rm {file}" in str(result.exception)
+    file.unlink()
+    _succeed("run", yaml_file)
+
+
+def test_moving_the_sounds_makes_nothing_stale(make_yaml, untrained, sounds, monkeypatch):
+    _succeed("run", make_yaml(untrained))
+    sounds.rename(sounds.with_name("moved"))
+    monkeypatch.setattr("custom_markers.base.AudioMarker.compute", None)
+    grabber = {"kind": "AudioStimuli", "dataset": "moved", "pattern": "{stimulus}.wav"}
+    _succeed("run", make_yaml(untrained, datagrabber=grabber))
+
+
+def test_a_storage_that_cannot_be_checked_is_refused(make_yaml, untrained, tmp_path):
+    storage = {"kind": "HDF5FeatureStorage", "uri": "features/features.hdf5", "single_output": True}
+    result = junifer("run", make_yaml(untrained, storage=storage))
+    assert isinstance(result.exception, StorageError)
+    assert "single_output" in str(result.exception)
+
+
 # ---------------------------------------------------------------------------------------------- interruptions
+
+
+def test_side_files_of_a_killed_process_are_removed(make_yaml, untrained):
+    yaml_file = make_yaml(untrained)
+    folder = yaml_file.parent / "features"
+    folder.mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    orphan = folder / f"element_stim5_noise_features.{socket.gethostname()}-{dead.pid}"
+    orphan.write_text("half")
+    _succeed("run", yaml_file)
+    assert not orphan.exists()
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_storage_that_cannot_be_written_is_named(make_yaml, untrained, monkeypatch):
+    yaml_file = make_yaml(untrained)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(HDF5FeatureStorage, "store_vector", full)
+    result = junifer("run", yaml_file)
+    assert isinstance(result.exception, StorageError)
+    assert f"{yaml_file.parent / 'features' / 'features.hdf5'}: features cannot be stored" in str(result.exception)
+    assert "No space left on device" in str(result.exception)
+    assert not list((yaml_file.parent / "features").iterdir())
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
+def test_a_half_written_collection_is_refused_until_it_is_collected_again(make_yaml, untrained, keep):
+    yaml_file = make_yaml(untrained)
+    _succeed("run", yaml_file)
+    _succeed("collect", yaml_file)
+    collected = yaml_file.parent / "features" / "features.hdf5"
+    whole = collected.read_bytes()
+    collected.write_bytes(whole[: int(len(whole) * keep)])
+    with pytest.raises(DataError, match=r"features\.hdf5: .*junifer collect"):
+        _features(yaml_file, "net")
+
+
+def test_a_collection_without_a_sound_that_lies_beside_it_is_refused(make_yaml, untrained):
+    yaml_file = make_yaml(untrained)
+    _succeed("run", yaml_file)
+    folder = yaml_file.parent / "features"
+    away = folder.parent / "element_stim11_louder_features.hdf5"
+    (folder / away.name).rename(away)
+    _succeed("collect", yaml_file)
+    assert len(_features(yaml_file, "net")[0].stimulus) == 2
+    away.rename(folder / away.name)
+    with pytest.raises(DataError, match="lacks stimuli that were extracted"):
+        _features(yaml_file, "net")
 
 
 def test_a_truncated_stimulus_file_is_set_aside_and_computed_again(make_yaml, untrained):
@@ -313,13 +408,14 @@ def test_a_bad_sound_stops_the_run_by_name_and_keeps_what_is_done(make_yaml, unt
 def test_a_bad_sound_can_be_skipped_and_is_listed_at_the_end(make_yaml, untrained, sounds, tmp_path):
     (sounds / "stim11_louder.wav").write_text("not a sound")
     soundfile.write(sounds / "stim200_short.wav", np.zeros(100), 44100)
-    yaml_file = make_yaml(untrained)
+    yaml_file = make_yaml(untrained, LOGMEL)
     executable = Path(sys.executable).parent / "junifer"
     environment = {**os.environ, "AURALIGN_ON_ERROR": "skip"}
     command = [executable, "run", yaml_file]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "net: 2 sounds were skipped (AURALIGN_ON_ERROR=skip)" in done.stdout
+    assert "logmel: 2 sounds were skipped (AURALIGN_ON_ERROR=skip)" in done.stdout
     assert f"{sounds / 'stim11_louder.wav'}: not a sound file" in done.stdout
     assert str(sounds / "stim200_short.wav") in done.stdout
     assert len(list((tmp_path / "features").glob("element_*.hdf5"))) == 2
@@ -345,6 +441,7 @@ def test_a_wrong_parameter_is_named(make_yaml, untrained, marker, expected):
     [
         ({"dataset": "nowhere"}, r"there is no dataset at .*/nowhere .*build_datasets\.py nowhere"),
         ({"pattern": "*.wav"}, r"must hold \{stimulus\} exactly once"),
+        ({"pattern": "set*/{stimulus}.wav"}, r"may hold no wildcard"),
         ({"pattern": "{stimulus}.flac"}, r"no file of .*/sounds matches the pattern '\{stimulus\}\.flac'"),
         ({"patern": "x"}, r"patern = 'x': Extra inputs"),
     ],

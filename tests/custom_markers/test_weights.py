@@ -16,7 +16,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from custom_markers import weights
-from custom_markers.weights import PUBLISHED, WeightsError, resolve
+from custom_markers.weights import PUBLISHED, ResolvedWeights, WeightsError, remember
 
 NAME = "mel256-ec-base"
 SOURCE = f"hub:lpepino/encodecmae-v2/{NAME}.pt"
@@ -24,6 +24,13 @@ SOURCE = f"hub:lpepino/encodecmae-v2/{NAME}.pt"
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def resolve(name: str, base: Path | None = None) -> ResolvedWeights:
+    """What a marker does with weights that load: find them, then remember them."""
+    found = weights.resolve(name, base)
+    remember(found)
+    return found
 
 
 class FakeHub:
@@ -201,16 +208,35 @@ def test_a_changed_own_file_is_refused_until_its_entry_is_removed(folder, record
     assert resolve(NAME).sha256 == sha256(b"changed")
 
 
-def test_another_source_with_another_checksum_is_reported(folder, hub, caplog):
+def test_a_copy_by_hand_that_differs_from_the_hub_is_refused(folder, hub):
     hub.publish("a", b"weights")
     resolve(NAME)  # from the hub: the folder is empty
     path = folder / f"{NAME}.pt"
     path.write_bytes(b"other weights")
-    with caplog.at_level(logging.WARNING):
+    with pytest.raises(WeightsError) as caught:
         resolve(NAME)
+    for part in (str(path), SOURCE, sha256(b"weights"), sha256(b"other weights"), "differ from those of"):
+        assert part in str(caught.value)
+
+
+def test_two_folders_with_different_files_are_reported(monkeypatch, tmp_path, caplog, record):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{NAME}.pt").write_bytes(name.encode())
+        monkeypatch.setenv("AURALIGN_WEIGHTS", str(tmp_path / name))
+        with caplog.at_level(logging.WARNING):
+            resolve(NAME)
     [message] = [entry.getMessage() for entry in caplog.records]
-    for part in (str(path), SOURCE, sha256(b"weights"), sha256(b"other weights")):
-        assert part in message
+    assert sha256(b"first") in message and sha256(b"second") in message
+
+
+def test_weights_that_are_not_remembered_leave_no_record(folder, record):
+    """A file that turns out not to load must not bar the right one."""
+    (folder / f"{NAME}.pt").write_bytes(b"not a checkpoint")
+    weights.resolve(NAME)
+    assert not record.exists()
+    (folder / f"{NAME}.pt").write_bytes(b"weights")
+    assert resolve(NAME).sha256 == sha256(b"weights")
 
 
 def test_the_checksum_of_the_table_is_verified(monkeypatch, folder):
