@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -14,6 +15,7 @@ from .blocks import block_key, compute_block, read_block, write_atomically
 from .config import Comparison
 from .engines import choose_engine
 from .errors import AuralignError
+from .half_split import half_split
 from .paired_tests import run_tests
 from .provenance import describe
 from .study import Study, load_study
@@ -157,12 +159,16 @@ def _collect(study: Study, blocks: list[Block]) -> pd.DataFrame:
 
 
 def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Median (and standard deviation, ddof 1) over splits, one row per features x layer x target x estimator."""
+    """Summarise over splits, one row per features x layer x target x estimator.
+
+    Median and standard deviation (ddof 1); of r2_corr also the half-split statistic, of every layer by itself.
+    """
     groups = scores.groupby(IDENTITY, sort=False)
     columns = {}
     for score in ("r2", "r2_corr"):
         columns[f"{score}_median"] = groups[score].median()
         columns[f"{score}_sd"] = groups[score].std(ddof=1)
+    columns["r2_corr_half_split"] = _half_split_column(scores, study.targets.target.to_numpy())
     columns["alpha_median"] = groups["alpha"].median()
     columns["n_splits"] = groups["split"].count()
     for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
@@ -171,6 +177,16 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
     summary = pd.DataFrame(columns).reset_index()
     metadata = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore").to_dataframe()
     return summary if metadata.columns.empty else summary.merge(metadata.reset_index(), on="target", how="left")
+
+
+def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
+    """Compute the half-split statistic of r2_corr, indexed by IDENTITY; `targets` gives the order of the draws."""
+    parts = []
+    for _, block in scores.groupby(["features", "layer", "estimator"], sort=False):
+        wide = block.pivot(index="split", columns="target", values="r2_corr")[targets]
+        rows = block.drop_duplicates("target").set_index("target").loc[targets].reset_index()
+        parts.append(pd.Series(half_split(wide.to_numpy()), index=pd.MultiIndex.from_frame(rows[IDENTITY])))
+    return pd.concat(parts)
 
 
 def _features_metadata(study: Study) -> dict[str, dict]:

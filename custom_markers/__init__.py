@@ -3,8 +3,9 @@
 from .encodecmae.marker import EncodecMAE
 from .logmel import LogMel
 from .preflight import remember_queued_yaml
+from .spectrotemporal import SpectroTemporal
 from .stimuli import AudioStimuli
 
-__all__ = ["AudioStimuli", "EncodecMAE", "LogMel"]
+__all__ = ["AudioStimuli", "EncodecMAE", "LogMel", "SpectroTemporal"]
 
 remember_queued_yaml()

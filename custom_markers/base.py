@@ -62,13 +62,17 @@ class AudioMarker(ParameterFields, BaseMarker):
         """Return the name of every layer that is stored, by layer index, in ascending order."""
         raise TypeError(f"{type(self).__name__} does not say which layers it has (layer_names).")
 
+    def resample(self, wave: np.ndarray, rate: int) -> np.ndarray:
+        """Bring a sound from its own sampling rate to `SAMPLE_RATE`; a recipe with another filter overrides it."""
+        return resample(wave, rate, self.SAMPLE_RATE)
+
     def layers_of(self, wave: np.ndarray) -> list[np.ndarray]:
         """Compute the stored layers of one sound.
 
         Parameters
         ----------
         wave : ndarray, shape (samples,), float32
-            One channel at `SAMPLE_RATE`.
+            One channel at `SAMPLE_RATE`, as `resample` gives it.
 
         Returns
         -------
@@ -123,7 +127,7 @@ class AudioMarker(ParameterFields, BaseMarker):
         path = input["path"]
         try:
             wave, rate = read_audio(path)
-            layers = self.layers_of(resample(wave, rate, self.SAMPLE_RATE))
+            layers = self.layers_of(self.resample(wave, rate))
             names = self.layer_names()
             if len(layers) != len(names):
                 raise RuntimeError(f"{self.name}: {len(layers)} layers computed, {len(names)} expected: {names}.")
