@@ -76,7 +76,7 @@ def compute_block(
 
 def write_atomically(table: pd.DataFrame, path: Path) -> None:
     """Write a table (.parquet, or .tsv) so that the file is there as a whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = _partial(path)
     if path.suffix == ".parquet":
         table.to_parquet(partial, index=False)
     else:
@@ -84,10 +84,26 @@ def write_atomically(table: pd.DataFrame, path: Path) -> None:
     os.replace(partial, path)
 
 
+def write_text_atomically(text: str, path: Path) -> None:
+    """Write a text so that the file is there as a whole or not at all."""
+    partial = _partial(path)
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
 def read_block(path: Path) -> pd.DataFrame | None:
-    """Read a block; None (and the file removed) where it cannot be read."""
+    """Read a block; None where there is none, or one that cannot be read (which is removed)."""
+    if not path.exists():
+        return None
     try:
-        return pd.read_parquet(path)
+        block = pd.read_parquet(path)
     except (OSError, ValueError):
+        block = pd.DataFrame()
+    if not {"target", "split", "r2", "r2_corr", "alpha", "n_train", "n_test"} <= set(block.columns):
         path.unlink(missing_ok=True)
         return None
+    return block

@@ -1,5 +1,6 @@
 """What every command of `scripts/` has in common: exit statuses, and errors without a traceback."""
 
+import signal
 import sys
 
 import click
@@ -12,6 +13,8 @@ def run(command: click.Command) -> None:
 
     0 done; 1 failed, with a message that says what to do; 2 wrong usage or configuration; 130 interrupted.
     """
+    # asked to stop, workers and all: like Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         command(standalone_mode=False)
     except click.ClickException as error:

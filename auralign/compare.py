@@ -11,16 +11,18 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from .blocks import block_key, compute_block, read_block, write_atomically
+from .blocks import block_key, compute_block, read_block, write_atomically, write_text_atomically
 from .config import Comparison
 from .engines import choose_engine
 from .errors import AuralignError
 from .half_split import half_split
-from .paired_tests import run_tests
+from .paired_tests import check_tests, run_tests
 from .provenance import describe
 from .study import Study, load_study
 
 BLOCKS = ".blocks"
+# more targets than this are summarised by their median in the headline
+MANY_TARGETS = 24
 IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
 
 
@@ -62,32 +64,40 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
     AuralignError
     """
     started = time.time()
+    _make_writable(out)
     _make_writable(out / BLOCKS)
     study = load_study(config)
+    for warning in study.warnings:
+        print(warning)
+    check_tests(config.tests, {name: list(layers) for name, layers in study.features.items()})
     blocks = _plan(config, study, out / BLOCKS)
-    missing = [block for block in blocks if force or not block.path.exists() or read_block(block.path) is None]
+    missing = [block for block in blocks if force or read_block(block.path) is None]
     if len(missing) < len(blocks):
         print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
-    _compute(config, study, missing, n_jobs)
-    scores = _collect(study, blocks)
-    summary = summarise(scores, study)
-    comparisons = run_tests(scores, summary, config.tests, config.fdr)
-    write_atomically(scores, out / "scores.parquet")
-    write_atomically(summary, out / "summary.tsv")
-    write_atomically(comparisons, out / "comparisons.tsv")
-    provenance = describe(config, _features_metadata(study))
-    provenance.update(
-        stimuli=study.stimuli,
-        splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
-        engines={block.estimator: block.engine for block in blocks},
-        warnings=study.warnings,
-        blocks={"all": len(blocks), "computed": len(missing)},
-        seconds=round(time.time() - started, 3),
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )
-    partial = out / ".provenance.json.partial"
-    partial.write_text(json.dumps(provenance, indent=2), encoding="utf-8")
-    os.replace(partial, out / "provenance.json")
+    try:
+        _compute(config, study, missing, n_jobs)
+        scores = _collect(study, blocks)
+        summary = summarise(scores, study)
+        comparisons = run_tests(scores, summary, config.tests, config.fdr)
+        write_atomically(scores, out / "scores.parquet")
+        write_atomically(summary, out / "summary.tsv")
+        write_atomically(comparisons, out / "comparisons.tsv")
+        provenance = describe(config, _features_metadata(study))
+        provenance.update(
+            stimuli=study.stimuli,
+            splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
+            engines={block.estimator: block.engine for block in blocks},
+            warnings=study.warnings,
+            blocks={"all": len(blocks), "computed": len(missing)},
+            seconds=round(time.time() - started, 3),
+            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        write_text_atomically(json.dumps(provenance, indent=2), out / "provenance.json")
+    except OSError as error:
+        raise AuralignError(
+            f"{error.filename or out}: results cannot be written there ({error.strerror or error}). What was computed "
+            "is kept; make room, or choose another folder with --out."
+        ) from error
     return {"scores": scores, "summary": summary, "comparisons": comparisons}
 
 
@@ -99,7 +109,7 @@ def _make_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise AuralignError(
-            f"{folder.parent}: results cannot be written there ({error.strerror}). Choose another folder with --out."
+            f"{folder}: results cannot be written there ({error.strerror}). Choose another folder with --out."
         ) from error
 
 
@@ -196,13 +206,18 @@ def _features_metadata(study: Study) -> dict[str, dict]:
 def headline(summary: pd.DataFrame) -> pd.DataFrame:
     """Best layer of each feature set per target and estimator, by the median r2_corr over splits.
 
-    The layer is chosen on the scores that are shown, which is optimistic where there are many layers.
+    The layer is chosen on the scores that are shown, which is optimistic where there are many layers. Many targets are
+    summarised by their median.
 
     Returns
     -------
     DataFrame
         Index target; columns (features, estimator) with `0.84 (layer 3)`.
     """
+    if summary["target"].nunique() > MANY_TARGETS:
+        keys = ["features", "layer", "estimator"]
+        medians = summary.groupby(keys, sort=False)["r2_corr_median"].median().reset_index()
+        summary = medians.assign(target=f"median of {summary['target'].nunique()} targets")
     best = summary.loc[summary.groupby(["features", "estimator", "target"], sort=False)["r2_corr_median"].idxmax()]
     n_layers = summary.groupby("features")["layer"].nunique()
     text = [

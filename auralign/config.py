@@ -12,6 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from .errors import ConfigError
 
+# numpy's legacy generators take no larger seed
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+# names become parts of file names and of labels
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
 
 class Section(BaseModel):
     """A mapping of the YAML file in which an unknown key is an error."""
@@ -68,10 +73,10 @@ class Splits(Section):
     """How the stimuli are divided into development and test."""
 
     kind: Literal["shuffle", "stratified", "tuckute2023"] = "shuffle"
-    n_splits: int = Field(default=10, ge=2)
+    n_splits: int = Field(default=10, ge=2, le=10_000)
     train_size: int | None = Field(default=None, ge=3)
     test_size: int | None = Field(default=None, ge=2)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _complete(self) -> Splits:
@@ -85,19 +90,25 @@ class Splits(Section):
 
 
 class Center(Section):
-    """Whether features and responses are centred with the means of the development stimuli."""
+    """Whether julearn's pipeline has steps that centre features and responses with the development stimuli's means.
+
+    The solvers centre in the same way (they have an intercept), so that scores do not depend on it.
+    """
 
     x: bool = True
     y: bool = True
 
 
 def _expand_alphas(value: Any) -> Any:
-    if isinstance(value, dict):
-        if set(value) != {"logspace"} or len(value["logspace"]) != 3:
-            raise ValueError("give a list of numbers, or {logspace: [lowest exponent, highest exponent, how many]}")
-        low, high, count = value["logspace"]
+    if not isinstance(value, dict):
+        return value
+    parts = value.get("logspace")
+    numbers = isinstance(parts, list) and len(parts) == 3 and all(type(part) in (int, float) for part in parts)
+    if set(value) != {"logspace"} or not numbers or not np.isfinite(parts).all() or not 1 <= parts[2] <= 1000:
+        raise ValueError("give a list of numbers, or {logspace: [lowest exponent, highest exponent, how many]}")
+    low, high, count = parts
+    with np.errstate(over="ignore"):
         return [float(alpha) for alpha in np.logspace(low, high, int(count))]
-    return value
 
 
 class Ridge(Section):
@@ -107,7 +118,7 @@ class Ridge(Section):
     alphas: Annotated[list[float], BeforeValidator(_expand_alphas)] = [float(a) for a in np.logspace(-3, 8, 12)]
     cv: Literal["loo"] | Annotated[int, Field(ge=2)] = "loo"
     per_target: bool = True
-    seed: int = 0
+    seed: Seed = 0
 
     @field_validator("alphas")
     @classmethod
@@ -124,7 +135,7 @@ class Lasso(Section):
     n_alphas: int = Field(default=50, ge=2)
     eps: float = Field(default=1e-3, gt=0, lt=1)
     cv: Literal["loo"] | Annotated[int, Field(ge=2)] = 5
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Confounds(Section):
@@ -148,7 +159,7 @@ class Selector(Section):
     """Rows of the scores on one side of a test; what is not said is matched between both sides."""
 
     features: str | None = None
-    layer: int | Literal["best"] | None = None
+    layer: Annotated[int, Field(strict=True, ge=0)] | Literal["best"] | None = None
     estimator: str | None = None
 
 
@@ -163,14 +174,14 @@ class Test(Section):
 class Comparison(Section):
     """A whole comparison: features x layers x targets x estimators x splits, and the tests on it."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    features: dict[str, Features] = Field(min_length=1)
+    name: Name
+    features: dict[Name, Features] = Field(min_length=1)
     targets: Targets
     stimuli: Stimuli = Stimuli()
     splits: Splits
     center: Center = Center()
     confounds: Confounds = Confounds()
-    estimators: dict[str, Estimator] = Field(min_length=1)
+    estimators: dict[Name, Estimator] = Field(min_length=1)
     # YAML reads a bare `off` as false
     noise_correction: Annotated[
         Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
@@ -183,6 +194,8 @@ class Comparison(Section):
     @model_validator(mode="after")
     def _selectors_name_what_exists(self) -> Comparison:
         for number, test in enumerate(self.tests):
+            if test.a == test.b:
+                raise ValueError(f"tests[{number}]: both sides select the same; name what differs")
             for side in ("a", "b"):
                 selector = getattr(test, side)
                 for key, known in (("features", self.features), ("estimator", self.estimators)):
@@ -192,6 +205,31 @@ class Comparison(Section):
                             f"tests[{number}].{side}.{key}: {value!r} is not one of this comparison's: {sorted(known)}"
                         )
         return self
+
+    @model_validator(mode="after")
+    def _inner_folds_fit(self) -> Comparison:
+        n_train = 83 if self.splits.kind == "tuckute2023" else self.splits.train_size
+        for name, estimator in self.estimators.items():
+            if isinstance(estimator.cv, int) and estimator.cv > n_train:
+                raise ValueError(
+                    f"estimators.{name}.cv: {estimator.cv} inner folds of {n_train} development stimuli; "
+                    f"allowed are 2 to {n_train}, or loo"
+                )
+        return self
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A YAML loader in which a key that is given twice is an error instead of the last one winning."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                problem = f"the key {key!r} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
 
 
 def _resolve_paths(section: Any, folder: Path) -> Any:
@@ -255,10 +293,10 @@ def read_config(path: str | Path) -> Comparison:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file. Comparisons lie in julearn_configs/.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, TypeError) as error:
         raise ConfigError(f"{path}: not a YAML file that can be read: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a comparison is a mapping with the keys {', '.join(Comparison.model_fields)}.")
@@ -266,4 +304,7 @@ def read_config(path: str | Path) -> Comparison:
         config = Comparison.model_validate(content)
     except ValidationError as error:
         raise ConfigError(_explain(path, error)) from error
-    return _resolve_paths(config, path.resolve().parent)
+    try:
+        return _resolve_paths(config, path.resolve().parent)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{path}: a path in it cannot be followed: {error}") from error

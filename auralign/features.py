@@ -144,8 +144,9 @@ def _from_table(path: Path) -> dict[int, xr.DataArray]:
     """Read a table: column `stimulus`, optional column `layer`, every other column a unit."""
     table = read_table(path, "stimulus")
     layer = table.pop("layer") if "layer" in table else pd.Series(0, index=table.index)
-    if not pd.api.types.is_integer_dtype(layer):
-        raise DataError(f"{path}: the column `layer` must hold whole numbers from 0, it holds {layer.iloc[0]!r}.")
+    if not pd.api.types.is_integer_dtype(layer) or layer.min() < 0:
+        wrong = layer.min() if pd.api.types.is_integer_dtype(layer) else layer.iloc[0]
+        raise DataError(f"{path}: the column `layer` must hold whole numbers from 0, it holds {wrong!r}.")
     units = table.drop(columns="stimulus")
     text = [column for column in units if not pd.api.types.is_numeric_dtype(units[column])]
     if text or units.empty:

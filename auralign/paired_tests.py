@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .config import Selector, Test
+from .errors import ConfigError
 from .statistics import benjamini_hochberg, corrected_ttest
 
 KEYS = ["features", "layer", "estimator"]
@@ -41,7 +42,7 @@ def _select(summary: pd.DataFrame, selector: Selector, metric: str) -> pd.DataFr
 
 
 def _pairs(summary: pd.DataFrame, test: Test) -> pd.DataFrame:
-    """Pair the rows of both sides: equal in the target and in every key that neither side fixes."""
+    """Pair the rows of both sides: equal in the target and in every key that neither side fixes; none with itself."""
     fixed = {key for key in KEYS if getattr(test.a, key) is not None or getattr(test.b, key) is not None}
     shared = [key for key in KEYS if key not in fixed] + ["target"]
     left, right = (_select(summary, side, test.metric) for side in (test.a, test.b))
@@ -51,7 +52,32 @@ def _pairs(summary: pd.DataFrame, test: Test) -> pd.DataFrame:
     for key in KEYS:
         if key not in fixed:
             pairs[f"a_{key}"] = pairs[f"b_{key}"] = pairs[key]
-    return pairs
+    itself = np.logical_and.reduce([pairs[f"a_{key}"] == pairs[f"b_{key}"] for key in KEYS])
+    return pairs[~itself].reset_index(drop=True)
+
+
+def check_tests(tests: list[Test], layers: dict[str, list[int]]) -> None:
+    """Refuse a test of a layer that no feature set has, before anything is computed.
+
+    Parameters
+    ----------
+    tests : list of Test
+    layers : dict of str to list of int
+        The layers of every feature set of the comparison.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for number, test in enumerate(tests):
+        for side in ("a", "b"):
+            selector = getattr(test, side)
+            names = [selector.features] if selector.features is not None else list(layers)
+            if isinstance(selector.layer, int) and not any(selector.layer in layers[name] for name in names):
+                raise ConfigError(
+                    f"tests[{number}].{side}.layer: there is no layer {selector.layer}; there are "
+                    + ", ".join(f"{name}: {layers[name]}" for name in names)
+                )
 
 
 def _label(row: pd.Series, side: str) -> str:

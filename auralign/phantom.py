@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from scipy.io import savemat, wavfile
 
-VERSION = 1  # part of the dataset's identity: raise it with every change of what generate() returns
+VERSION = 2  # part of the dataset's identity: raise it with every change of what is written
 RATE = 44100
 TIME = np.arange(2 * RATE) / RATE  # [N] seconds
 # Category -> number of sounds, in the order of the natural-sound study's list of categories.
@@ -307,7 +307,9 @@ def write(phantom: Phantom, folder: Path) -> None:
     for stimulus, sound in zip(phantom.stimuli, phantom.sounds, strict=True):
         wavfile.write(folder / f"sounds/wav/{stimulus}.wav", RATE, sound)
     stimuli = pd.DataFrame({"stimulus": phantom.stimuli, "category": phantom.categories})
-    tables = {"sounds/stimuli": stimuli, "data/voxels": phantom.voxel_table, "data/targets": phantom.targets}
+    # every table of responses says what it is, so that no result can pass for one of a brain
+    voxels, targets = phantom.voxel_table.assign(synthetic=True), phantom.targets.assign(synthetic=True)
+    tables = {"sounds/stimuli": stimuli, "data/voxels": voxels, "data/targets": targets}
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, lineterminator="\n")
     np.save(folder / "data/voxels.npy", phantom.voxels)

@@ -1,7 +1,9 @@
 """What a result was made from: inputs, versions, commits."""
 
+import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,18 +26,23 @@ PACKAGES = (
 
 
 def git_state(folder: Path) -> dict | None:
-    """Return commit and cleanness of the repository that holds a folder, None where there is none."""
+    """Return commit and cleanness (None: unknown) of the repository that holds a folder, None where there is none."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "clean": None if changes is None else not changes}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Run git with the git-annex of this environment; None where it fails."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    command = ["git", "-C", str(folder), *arguments]
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PATH": path})
     except (OSError, subprocess.CalledProcessError):
         return None
-    return {"commit": commit, "clean": not changes}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return done.stdout.strip()
 
 
 def input_files(config: Comparison) -> list[Path]:

@@ -13,7 +13,11 @@ from matplotlib.figure import Figure
 
 from .compare import headline
 from .errors import DataError
-from .figures import estimator_scatter, layer_curves
+from .figures import MAX_PANELS, estimator_scatter, layer_curves
+
+# share of the ceiling from which a response counts as recovered, and the score below which nothing was found
+RECOVERED = 0.75
+NOTHING = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,18 @@ def read_results(folder: Path) -> Results:
     DataError
         A file is missing or unreadable.
     """
+    # names are text whatever they look like: NA and 001 are names
+    names = ("target", "features", "estimator", "layer_name", "a", "b")
+    text = {"dtype": dict.fromkeys(names, str), "keep_default_na": False, "na_values": [""]}
     try:
-        return Results(
+        results = Results(
             folder,
-            pd.read_csv(folder / "summary.tsv", sep="\t"),
-            pd.read_csv(folder / "comparisons.tsv", sep="\t"),
+            pd.read_csv(folder / "summary.tsv", sep="\t", **text),
+            pd.read_csv(folder / "comparisons.tsv", sep="\t", **text),
             json.loads((folder / "provenance.json").read_text(encoding="utf-8")),
         )
+        headline(results.summary), results.name  # fail here, where the folder can be named
+        return results
     except FileNotFoundError as error:
         raise DataError(
             f"{error.filename}: the file is missing, so {folder} is not a finished result. "
@@ -65,7 +74,7 @@ def recovery(summary: pd.DataFrame) -> pd.DataFrame | None:
         feature set, layer and estimator), `by`, `share` (reached / ceiling) and `verdict`; None without known
         ceilings.
     """
-    if not {"ceiling", "expected"} <= set(summary.columns):
+    if not is_synthetic(summary) or not {"ceiling", "expected"} <= set(summary.columns):
         return None
     best = summary.loc[summary.groupby("target", sort=False)["r2_corr_median"].idxmax()].copy()
     best["reached"] = best["r2_corr_median"]
@@ -77,14 +86,26 @@ def recovery(summary: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _verdict(expected: str, reached: float, share: float) -> str:
-    """Say in words whether a score is what the known origin of the response lets one expect."""
+    """Say in words whether a score is what the known origin of the response lets one expect.
+
+    The bands are those by which the synthetic study defines what is expected (see `phantom`).
+    """
     if expected == "not":
-        return "not recovered, as expected" if reached < 0.1 else "a score where there can be none: look for leakage"
-    if share >= 0.85:
+        return (
+            "not recovered, as expected" if reached < NOTHING else "a score where there can be none: look for leakage"
+        )
+    if share >= RECOVERED:
         return "recovered"
+    if reached < NOTHING:
+        return "not recovered: less than expected"
     if expected == "partly":
         return f"partly recovered ({share:.0%} of what is possible), as expected"
     return f"only {share:.0%} of what is possible: less than expected"
+
+
+def is_synthetic(summary: pd.DataFrame) -> bool:
+    """Tell whether the responses say of themselves that they are synthetic (column `synthetic` of their table)."""
+    return "synthetic" in summary and bool(summary["synthetic"].fillna(False).astype(bool).any())
 
 
 def describe(results: Results) -> str:
@@ -107,14 +128,18 @@ def _pick_estimators(summary: pd.DataFrame) -> list[str]:
 def draw_figures(results: Results) -> dict[str, tuple[Figure, str]]:
     """Draw the figures of a result: name -> (figure, caption)."""
     n_splits = int(results.summary["n_splits"].iloc[0])
+    n_targets = results.summary["target"].nunique()
+    over = f"median over {n_splits} splits"
+    bands = "one standard deviation over splits"
+    if n_targets > MAX_PANELS:
+        over, bands = f"median over {n_targets} targets of the {over}", "the median of that of the targets"
     estimators = _pick_estimators(results.summary)
     figures = {}
     for estimator in estimators:
         figures[f"layers_{estimator}"] = (
             layer_curves(results.summary, estimator),
-            f"Score per layer and target, {estimator}. Lines: median over {n_splits} splits of the squared correlation "
-            "between prediction and response on the test stimuli; bands: one standard deviation over splits; dashed: "
-            "feature sets with one layer.",
+            f"Score per layer, {estimator}. Lines: {over} of the squared correlation between prediction and response "
+            f"on the test stimuli; bands: {bands}; dashed: feature sets with one layer.",
         )
     for b in estimators[1:]:
         figures[f"{estimators[0]}_against_{b}"] = (
@@ -206,6 +231,7 @@ def _write(out: Path, all_results: list[Results]) -> Path:
                 "results": results,
                 "headline": headline(results.summary),
                 "recovery": recovery(results.summary),
+                "synthetic": is_synthetic(results.summary),
                 "figures": figures,
                 "tests": _test_tables(results),
                 "provenance": json.dumps(

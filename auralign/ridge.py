@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, helmert, svd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
@@ -19,17 +19,18 @@ class Decomposition:
     Attributes
     ----------
     x_mean : ndarray, shape (n_features,)
-    x_centred : ndarray, shape (n, n_features)
     q : ndarray, shape (n, n - 1)
         Orthonormal columns.
     eigenvalues : ndarray, shape (n - 1,)
         Not negative; 0 where they are within rounding of 0.
+    projection : ndarray, shape (n_features, rank)
+        Xc' Q of the directions whose eigenvalue is not 0.
     """
 
     x_mean: np.ndarray
-    x_centred: np.ndarray
     q: np.ndarray
     eigenvalues: np.ndarray
+    projection: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,39 @@ def decompose(x: np.ndarray) -> Decomposition:
     (which a leave-one-out error needs), c 11'/n with a c above every eigenvalue is added; the constant direction is
     then the last eigenvector and is dropped.
 
+    The Gram matrix squares the range of singular values. Where that loses directions (a unit that is 1e7 times larger
+    than the others), the singular value decomposition of Xc itself takes its place.
+
     Parameters
     ----------
     x : ndarray, shape (n, n_features)
         Development stimuli, not centred.
     """
     x = np.asarray(x, dtype=np.float64)
-    n = len(x)
+    n, n_features = x.shape
     x_mean = x.mean(axis=0)
     x_centred = x - x_mean
     gram = x_centred @ x_centred.T
-    scale = np.trace(gram) + 1.0
+    scale = np.trace(gram) or 1.0
     eigenvalues, q = eigh(gram + 2.0 * scale / n)
     eigenvalues, q = eigenvalues[:-1], q[:, :-1]
     # eigenvalues of null directions are rounding errors of the largest one
-    rounding = max(x.shape) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0) if n > 1 else 0.0
-    return Decomposition(x_mean, x_centred, q, np.where(eigenvalues > rounding, eigenvalues, 0.0))
+    kept = eigenvalues > max(x.shape) * np.finfo(np.float64).eps * scale
+    if kept.sum() < min(n - 1, n_features):
+        return _decompose_without_gram(x_mean, x_centred)
+    return Decomposition(x_mean, q, np.where(kept, eigenvalues, 0.0), x_centred.T @ q[:, kept])
+
+
+def _decompose_without_gram(x_mean: np.ndarray, x_centred: np.ndarray) -> Decomposition:
+    """Decompose Xc = U diag(s) V' inside the complement of the constant direction; eigenvalues are s^2, Xc' U = V s."""
+    n = len(x_centred)
+    basis = helmert(n).T  # [n, n - 1], orthonormal, every column orthogonal to the constant one
+    u, singular, vt = svd(basis.T @ x_centred, full_matrices=n - 1 > x_centred.shape[1], lapack_driver="gesvd")
+    rounding = max(x_centred.shape) * np.finfo(np.float64).eps * singular.max(initial=0.0)
+    rank = int((singular > rounding).sum())
+    eigenvalues = np.zeros(n - 1)
+    eigenvalues[:rank] = singular[:rank] ** 2
+    return Decomposition(x_mean, basis @ u, eigenvalues, vt[:rank].T * singular[:rank])
 
 
 def loo_errors(decomposition: Decomposition, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
@@ -129,9 +147,8 @@ def _solve(decomposition: Decomposition, y: np.ndarray, alpha: np.ndarray) -> Ri
     """
     kept = decomposition.eigenvalues > 0
     q, eigenvalues = decomposition.q[:, kept], decomposition.eigenvalues[kept]
-    projection = decomposition.x_centred.T @ q  # [n_features, m]
-    shrunk = (q.T @ y) / (eigenvalues[:, None] + alpha)  # [m, n_targets]
-    return RidgeFit(np.asarray(alpha), decomposition.x_mean, y.mean(axis=0), projection @ shrunk)
+    shrunk = (q.T @ y) / (eigenvalues[:, None] + alpha)  # [rank, n_targets]
+    return RidgeFit(np.asarray(alpha), decomposition.x_mean, y.mean(axis=0), decomposition.projection @ shrunk)
 
 
 def fit_ridge(

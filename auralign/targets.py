@@ -12,6 +12,12 @@ from .datasets import fetch
 from .errors import DataError, DatasetError
 from .stimuli import read_table, stimulus_order
 
+# names of the results' own columns
+RESERVED = {
+    "features", "layer", "layer_name", "target", "estimator", "split", "stimulus", "repetition", "n_splits",
+    "r2_corr_half_split",
+}  # fmt: skip
+
 
 def read_targets(config: Targets) -> xr.DataArray:
     """Read the responses of a comparison.
@@ -37,13 +43,29 @@ def read_targets(config: Targets) -> xr.DataArray:
         metadata = config.target_table
     if metadata is not None and (metadata.exists() or config.target_table is not None):
         targets = _with_metadata(targets, metadata)
+    _refuse_degenerate(targets, config.table or config.dataset)
     return targets.sel(stimulus=stimulus_order(targets.stimulus.values))
+
+
+def _refuse_degenerate(targets: xr.DataArray, path: Path) -> None:
+    """Refuse targets for which rounding would decide the score: constant ones, and sizes near the ends of float64."""
+    values, names = targets.to_numpy(), targets.target.to_numpy()
+    size = np.abs(values).max(axis=(0, 2), initial=0.0)
+    constant = np.ptp(values, axis=0).max(axis=1) <= 1e-12 * size
+    extreme = ~constant & ((size < 1e-100) | (size > 1e100))
+    for what, wrong in (("constant over stimuli", constant), ("outside 1e-100 to 1e100", extreme)):
+        if wrong.any():
+            raise DataError(
+                f"{path}: {int(wrong.sum())} targets are {what}, so that no score is defined: "
+                f"{', '.join(names[wrong][:5])}. Remove or rescale them."
+            )
 
 
 def _content(path: Path) -> Path:
     """Return the path of a dataset's file, fetching its content if need be."""
-    if path.exists():
+    if path.exists() and not _is_pointer(path):
         return path
+
     dataset = path.parent.parent
     if not dataset.is_dir():
         raise DataError(
@@ -56,12 +78,20 @@ def _content(path: Path) -> Path:
     return path
 
 
+def _is_pointer(path: Path) -> bool:
+    """Tell whether a file is git-annex's stand-in for content that is not here (unlocked files)."""
+    with open(path, "rb") as file:
+        return file.read(15) == b"/annex/objects/"
+
+
 def _checked(stimuli: list[str], names: list[str], values: np.ndarray, path: Path) -> xr.DataArray:
     """Make the array; `values` is [stimulus, target, repetition]."""
     for what, labels in (("stimulus", stimuli), ("target", names)):
         twice = pd.Index(labels)[pd.Index(labels).duplicated()]
         if len(twice):
             raise DataError(f"{path}: the {what} {twice[0]!r} is there more than once.")
+    if np.iscomplexobj(values):
+        raise DataError(f"{path}: responses are complex numbers; expected real ones.")
     bad = ~np.isfinite(values).all(axis=(1, 2))
     if bad.any():
         raise DataError(
@@ -82,8 +112,9 @@ def _components(dataset: Path) -> xr.DataArray:
         content = loadmat(path, variable_names=["R", "stim_names", "component_names"], chars_as_strings=True)
         stimuli = [str(cell.item()) for cell in content["stim_names"].ravel()]
         names = [str(cell.item()) for cell in content["component_names"].ravel()]
-        values = np.asarray(content["R"], dtype=np.float64)
-    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
+        values = np.asarray(content["R"])
+        values = values if np.iscomplexobj(values) else values.astype(np.float64)
+    except Exception as error:  # scipy documents no exception types: damaged files raise many
         raise DataError(
             f"{path}: not the components file (MAT v5 with R, stim_names and component_names): {error!r}."
         ) from error
@@ -100,8 +131,9 @@ def _voxels(dataset: Path) -> xr.DataArray:
     table = read_table(_content(dataset / "data" / "voxels.tsv"), "target")
     stimuli = read_table(_content(dataset / "sounds" / "stimuli.tsv"), "stimulus")["stimulus"]
     try:
-        values = np.load(path, allow_pickle=False).astype(np.float64)
-    except ValueError as error:
+        values = np.load(path, allow_pickle=False)
+        values = values if np.iscomplexobj(values) else values.astype(np.float64)
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not an array file that can be read: {error}") from error
     if values.ndim != 3 or values.shape[:2] != (len(stimuli), len(table)):
         raise DataError(
@@ -147,6 +179,7 @@ def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:
     if not table.index.is_unique:
         raise DataError(f"{path}: a target is there more than once: {table.index[table.index.duplicated()][0]!r}.")
     rows = table.loc[targets.target.values]
-    # summary columns of the same name would be ambiguous
-    taken = {"features", "layer", "layer_name", "estimator", "split", "stimulus", "repetition"}
-    return targets.assign_coords({c: ("target", rows[c].to_numpy()) for c in rows.columns if c not in taken})
+    taken = [column for column in rows.columns if column in RESERVED or column.endswith(("_median", "_sd"))]
+    if taken:
+        raise DataError(f"{path}: the column {taken[0]!r} would collide with one of the results; rename it.")
+    return targets.assign_coords({column: ("target", rows[column].to_numpy()) for column in rows.columns})

@@ -8,6 +8,7 @@ import click
 from auralign import command
 from auralign.compare import available_cores, headline, run_comparison
 from auralign.config import read_config
+from auralign.errors import ConfigError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +25,10 @@ def main(config: Path, out: Path | None, n_jobs: int | None, force: bool) -> Non
     """
     comparison = read_config(config)
     out = out or Path("results") / comparison.name
-    result = run_comparison(comparison, out, n_jobs or available_cores(), force)
+    try:
+        result = run_comparison(comparison, out, n_jobs or available_cores(), force)
+    except ConfigError as error:
+        raise ConfigError(f"{config}: {error}") from error
     click.echo(f"{comparison.name}: median r2_corr over splits, best layer (chosen on these scores)\n")
     click.echo(headline(result["summary"]).to_string())
     click.echo(f"\nresults: {out}    report: python scripts/report.py {out}")

@@ -14,7 +14,7 @@ import pytest
 
 from auralign.compare import headline, run_comparison
 from auralign.config import read_config
-from auralign.errors import AuralignError
+from auralign.errors import AuralignError, ConfigError
 from auralign.statistics import benjamini_hochberg, corrected_ttest
 
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -83,6 +83,24 @@ def test_best_layer_pairs_each_estimator_and_target_with_its_own_best(result):
         assert row.a_estimator == row.b_estimator
 
 
+def test_no_row_is_compared_with_itself(small_config, tmp_path):
+    text = small_config.read_text()
+    start = text.index("tests:")
+    tests = "tests: [{metric: r2, a: {estimator: ridge}, b: {}}, {metric: r2, a: {layer: best}, b: {layer: 0}}]\n"
+    small_config.write_text(text[:start] + tests)
+    comparisons = run_comparison(read_config(small_config), tmp_path / "out")["comparisons"]
+    assert (comparisons["a"] != comparisons["b"]).all()
+    assert len(comparisons[comparisons["test"] == 0]) == 3 * 2
+
+
+def test_a_test_of_a_layer_that_does_not_exist_is_refused_before_anything_runs(small_config, tmp_path):
+    text = small_config.read_text().replace("a: {features: net, layer: best}", "a: {features: net, layer: 7}")
+    small_config.write_text(text)
+    with pytest.raises(ConfigError, match=r"tests\[1\]\.a\.layer: there is no layer 7; there are net: \[0, 1\]"):
+        run_comparison(read_config(small_config), tmp_path / "out")
+    assert not list((tmp_path / "out" / ".blocks").glob("*.parquet"))
+
+
 def test_provenance_says_what_went_in(result, tmp_path, small_config):
     provenance = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert provenance["config"]["name"] == "small"
@@ -119,11 +137,13 @@ def test_a_changed_response_never_meets_old_scores(result, tmp_path, small_confi
     pd.testing.assert_frame_equal(changed["scores"], fresh["scores"])
 
 
-def test_a_damaged_block_is_computed_again(result, tmp_path, small_config):
+def test_damaged_blocks_are_computed_again(result, tmp_path, small_config):
     block = sorted((tmp_path / "out" / ".blocks").glob("*.parquet"))[0]
     block.write_bytes(block.read_bytes()[:100])
+    other = sorted((tmp_path / "out" / ".blocks").glob("*.parquet"))[1]
+    pd.DataFrame({"x": [1]}).to_parquet(other)
     again = run_comparison(read_config(small_config), tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "provenance.json").read_text())["blocks"]["computed"] == 1
+    assert json.loads((tmp_path / "out" / "provenance.json").read_text())["blocks"]["computed"] == 2
     pd.testing.assert_frame_equal(again["scores"], result["scores"])
 
 
@@ -191,7 +211,8 @@ def test_the_command_names_its_results_and_tells_usage_from_failure(root, small_
     assert "plain.csv: there is no such table" in failed.stderr
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(root, small_config, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_goes_on_where_it_stopped(how, root, small_config, tmp_path):
     slow = small_config.read_text().replace("n_alphas: 10, eps: 1.0e-2, cv: 4", "n_alphas: 80, eps: 1.0e-3, cv: loo")
     small_config.write_text(slow)
     command = [sys.executable, str(root / "scripts" / "compare.py"), str(small_config), "--n-jobs", "1"]
@@ -200,7 +221,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(root, small_config, tmp_pat
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list(blocks.glob("*.parquet")) and process.poll() is None:
         os.sched_yield()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     kept = len(list(blocks.glob("*.parquet")))
     assert process.returncode == 130, errors.decode()

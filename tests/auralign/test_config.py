@@ -85,6 +85,21 @@ def test_every_shipped_comparison_is_valid(root):
         (("table: a.tsv", "storage: a.hdf5"), r"features\.a: `storage` needs `marker`"),
         (("kind: components, dataset", "kind: table, dataset"), r"kind: table needs `table`"),
         (("name: minimal", "name: a/b"), r"name: .*given: 'a/b'"),
+        (("ridge: {", "a/b: {"), r"estimators\.a/b"),
+        (("name: minimal", "name: minimal\nname: again"), r"the key 'name' is there twice"),
+        (("kind: ridge", "kind: ridge, alphas: {logspace: 3}"), r"give a list of numbers, or \{logspace"),
+        (("kind: ridge", "kind: ridge, alphas: {logspace: [-3, 8, .inf]}"), r"give a list of numbers"),
+        (("kind: ridge", "kind: ridge, cv: 90"), r"estimators\.ridge\.cv: 90 inner folds of 83 development stimuli"),
+        (("kind: ridge", "kind: ridge, cv: 5, seed: -1"), r"estimators\.ridge\.seed"),
+        (("test_size: 82", "test_size: 82, n_splits: 1000000"), r"splits\.n_splits"),
+        (
+            ("name: minimal", "name: minimal\ntests: [{metric: r2, a: {layer: 1}, b: {layer: 1}}]"),
+            r"both sides",
+        ),
+        (
+            ("name: minimal", "name: minimal\ntests: [{metric: r2, a: {layer: true}, b: {layer: 2}}]"),
+            r"tests\.0\.a",
+        ),
         (("name: minimal", "name: minimal\nconfounds: {table: c.tsv}"), r"confounds\.table: this version does not"),
         (
             ("name: minimal", "name: minimal\ntests: [{metric: r2, a: {estimator: ols}, b: {estimator: ridge}}]"),

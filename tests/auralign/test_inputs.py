@@ -94,12 +94,51 @@ def test_a_table_of_responses_may_have_repetitions(tmp_path):
         ("stimulus\ta\nx\tloud\n", "must be a number; not so: \\['a'\\]"),
         ("stimulus\ta\nx\t1\nx\t2\n", "the stimulus 'x' is there more than once"),
         ("stimulus\ta\nx\t1\ny\t\n", "not finite for 1 stimuli: y"),
+        ("stimulus\ta\tb\nx\t1\t7\ny\t2\t7\n", "1 targets are constant over stimuli.*: b"),
+        ("stimulus\ta\nx\t1e-160\ny\t2e-160\n", "1 targets are outside 1e-100 to 1e100"),
+        ("\tstimulus\ta\n0\tx\t1\n1\ty\t2\n", r"column 1 has no name \(an index"),
+        ("stimulus\ta\ta\nx\t1\t2\ny\t2\t3\n", "the column 'a' is there more than once"),
+        ("stimulus\ta\nx\t1\n\t2\n", "line 3 has no stimulus"),
     ],
 )
 def test_a_bad_table_of_responses_is_refused(tmp_path, text, expected):
     (tmp_path / "y.tsv").write_text(text)
     with pytest.raises(DataError, match=expected):
         read_targets(Targets(kind="table", table=tmp_path / "y.tsv"))
+
+
+def test_ids_stay_what_they_are(tmp_path):
+    (tmp_path / "y.csv").write_text("stimulus,NA,001\nNA,1,5\n007,2,6\nnull,3,9\n")
+    targets = read_targets(Targets(kind="table", table=tmp_path / "y.csv"))
+    assert list(targets.stimulus.values) == ["007", "NA", "null"]
+    assert list(targets.target.values) == ["NA", "001"]
+
+
+def test_damaged_arrays_are_refused_by_name(tmp_path, components):
+    for content in (
+        b"",
+        (components / "data" / "components.mat").read_bytes()[:300],
+        b"/annex/objects/MD5E-s1--x.mat\n",
+    ):
+        (components / "data" / "components.mat").write_bytes(content)
+        with pytest.raises(DataError):
+            read_targets(Targets(kind="components", dataset=components))
+    for folder in ("data", "sounds"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "data" / "voxels.tsv").write_text("target\nv0\n")
+    (tmp_path / "sounds" / "stimuli.tsv").write_text("stimulus\na\n")
+    (tmp_path / "data" / "voxels.npy").write_bytes(b"")
+    with pytest.raises(DataError, match=r"voxels\.npy: not an array file"):
+        read_targets(Targets(kind="voxels", dataset=tmp_path))
+    np.save(tmp_path / "data" / "voxels.npy", np.ones((1, 1, 1)) * 1j)
+    with pytest.raises(DataError, match="complex"):
+        read_targets(Targets(kind="voxels", dataset=tmp_path))
+
+
+def test_metadata_may_not_take_the_names_of_results(components):
+    (components / "data" / "targets.tsv").write_text("target\talpha_median\nspeech\t0.9\nlowfreq\t0.8\n")
+    with pytest.raises(DataError, match=r"targets\.tsv: the column 'alpha_median' would collide"):
+        read_targets(Targets(kind="components", dataset=components))
 
 
 def test_a_table_of_features_may_have_layers(tmp_path):

@@ -71,6 +71,7 @@ def test_recovery_says_what_was_found_and_what_could_not_be():
             "ceiling": np.repeat([0.9, 0.9, 0.9, 0.9], 2),
             "expected": np.repeat(["recovered", "partly", "not", "recovered"], 2),
             "driven_by": "x",
+            "synthetic": True,
         }
     )
     table = recovery(summary).set_index("target")
@@ -82,7 +83,22 @@ def test_recovery_says_what_was_found_and_what_could_not_be():
     assert (
         recovery(summary.assign(r2_corr_median=0.9)).set_index("target").loc["music", "verdict"].startswith("a score")
     )
+    weak = summary.assign(r2_corr_median=np.where(summary["target"] == "pitch", 0.02, 0.7))
+    assert recovery(weak).set_index("target").loc["pitch", "verdict"] == "not recovered: less than expected"
+    assert recovery(weak).set_index("target").loc["low", "verdict"] == "recovered"  # 78 % of the ceiling
     assert recovery(summary.drop(columns="ceiling")) is None
+    assert recovery(summary.drop(columns="synthetic")) is None
+
+
+def test_names_that_look_like_missing_values_or_numbers_survive(small_config, tmp_path):
+    text = small_config.read_text().replace("net:", "NA:").replace("features: net", "features: NA")
+    small_config.write_text(text)
+    y = pd.read_csv(tmp_path / "y.tsv", sep="\t").rename(columns={"first": "NA", "second": "001"})
+    y.to_csv(tmp_path / "y.tsv", sep="\t", index=False)
+    run_comparison(read_config(small_config), tmp_path / "out")
+    page = write_report([tmp_path / "out"]).read_text()
+    assert '<th scope="row">NA</th>' in page
+    assert '<th scope="row">001</th>' in page
 
 
 def test_an_unfinished_result_is_refused_by_file(tmp_path):

@@ -67,6 +67,30 @@ def test_a_small_alpha_does_not_amplify_the_rounding_of_null_directions():
     assert np.abs(tiny - np.c_[np.ones(20), x_test] @ least_squares).max() < 1e-9
 
 
+@pytest.mark.parametrize("p", [4, 20, 60])
+def test_a_unit_that_dwarfs_the_others_hides_none_of_them(p):
+    """The Gram matrix squares the range of the units; what it would lose must not be lost."""
+    random = np.random.default_rng(1)
+    x, x_test = random.standard_normal((30, p)), random.standard_normal((10, p))
+    y = x[:, :3] @ random.standard_normal((3, 2)) + 0.01 * random.standard_normal((30, 2))
+    x[:, -1] *= 1e9
+    x_test[:, -1] *= 1e9
+    fit = fit_ridge(x, y, [1e-3])
+    centred = x - x.mean(axis=0)
+    u, s, vt = np.linalg.svd(centred, full_matrices=False)
+    coef = vt.T @ ((s / (s**2 + 1e-3))[:, None] * (u.T @ (y - y.mean(axis=0))))
+    expected = (x_test - x.mean(axis=0)) @ coef + y.mean(axis=0)
+    assert np.abs(fit.predict(x_test) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_the_scale_of_the_units_only_rescales_alpha(scale):
+    x, y, x_test = _data(30, 90)
+    fit, scaled = fit_ridge(x, y, ALPHAS), fit_ridge(x * scale, y, ALPHAS * scale**2)
+    np.testing.assert_allclose(scaled.alpha, fit.alpha * scale**2, rtol=1e-12)
+    np.testing.assert_allclose(scaled.predict(x_test * scale), fit.predict(x_test), rtol=1e-9)
+
+
 def test_blocks_of_targets_change_nothing(monkeypatch):
     x, y, _ = _data(30, 50, n_targets=7)
     whole = loo_errors(decompose(x), y, ALPHAS)
