@@ -30,7 +30,10 @@ say "2/5 features: junifer run junifer_yamls/quickstart.yml"
 # the network is so small that more threads would only wait for each other
 OMP_NUM_THREADS=1 junifer run junifer_yamls/quickstart.yml --verbose warning
 say "3/5 features: junifer collect junifer_yamls/quickstart.yml"
-junifer collect junifer_yamls/quickstart.yml --verbose warning
+# its nested progress bars are only worth reading when something goes wrong
+collect_log=$(mktemp)
+junifer collect junifer_yamls/quickstart.yml --verbose warning >"$collect_log" 2>&1 || { cat "$collect_log" >&2; exit 1; }
+rm -f "$collect_log"
 say "4/5 comparison: scripts/compare.py julearn_configs/quickstart.yml"
 python scripts/compare.py julearn_configs/quickstart.yml >/dev/null
 say "5/5 report: scripts/report.py results/quickstart"

@@ -46,6 +46,8 @@ make_venv() {
     fi
     PATH="$PWD/.venv/bin:$PATH"
     export PATH
+    # a log file wants fewer lines of progress than a terminal
+    [ -t 2 ] || export TQDM_MININTERVAL=10
     # DataLad wants to know who works; on a fresh machine nobody has told git
     if ! git config user.name >/dev/null; then
         export GIT_AUTHOR_NAME=auralign GIT_AUTHOR_EMAIL=auralign@localhost

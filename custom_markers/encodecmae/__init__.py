@@ -1,1 +1,1 @@
-"""EnCodecMAE (Pepino, Riera and Ferrer 2023, arXiv 2309.07391): mel front end, network and checkpoints."""
+"""EnCodecMAE (Pepino, Riera and Ferrer 2023, arXiv 2309.07391): front ends, network and checkpoints."""

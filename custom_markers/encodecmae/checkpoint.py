@@ -1,18 +1,17 @@
 """Checkpoints of EnCodecMAE: read and write the published file format, draw untrained and permuted networks.
 
 A checkpoint is ``torch.save({"imports": str, "config": str, "state_dict": OrderedDict})``. ``config`` is gin
-text: it is parsed for the few values that tensor shapes cannot tell, never executed. The feed-forward module
+text: it is read (`gin`) for the few values that tensor shapes cannot tell, never executed. The feed-forward module
 of a stack is one module of the network; the state dict repeats its tensors under every layer.
 """
 
-import ast
 import hashlib
 import math
 import os
 import re
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,16 +19,15 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from . import mel
+from . import codec, gin, mel
 from .network import MASK_HOP, EncodecMAE, NetworkConfig
 
 TRAINING_ONLY = ("target_encoder.", "head.")  # key prefixes that feature extraction does not need
 STACKS = ("visible_encoder", "decoder")
 
-# What the gin text of a mel checkpoint must say for this front end to be the right one: key, value.
-MEL_BINDINGS = {
-    "WavEncoder.fs": mel.SAMPLE_RATE,
-    "WavEncoder.hop_length": MASK_HOP,
+# What the gin text must say for a front end to be the right one: key, value. Published `ec` texts leave them unset.
+BINDINGS = {"WavEncoder.fs": mel.SAMPLE_RATE, "WavEncoder.hop_length": MASK_HOP}
+MEL_BINDINGS = BINDINGS | {
     "MelspectrogramProcessor.sample_frequency": mel.SAMPLE_RATE,
     "MelspectrogramProcessor.frame_shift": mel.FRAME_SHIFT_MS,
     "MelspectrogramProcessor.frame_length": mel.FRAME_LENGTH_MS,
@@ -62,8 +60,8 @@ class CheckpointInfo:
 def load_checkpoint(path: str | Path) -> tuple[EncodecMAE, CheckpointInfo]:
     """Read a checkpoint in the published format, checking every tensor.
 
-    Layers, dimensions and mel bins come from the tensors' shapes; heads and chunk length from the gin text,
-    which must also describe the mel front end that `mel` implements.
+    Front end, layers and dimensions come from the tensors' names and shapes; heads and chunk length from the gin
+    text, which must also agree with the front ends that `mel` and `codec` implement.
 
     Parameters
     ----------
@@ -80,19 +78,18 @@ def load_checkpoint(path: str | Path) -> tuple[EncodecMAE, CheckpointInfo]:
     Raises
     ------
     CheckpointError
-        If the file is damaged or no such checkpoint, has another front end than mel, lacks tensors or has
-        unknown ones, or if a tensor has a wrong shape, is not finite, or differs from one that it should
-        equal.
+        If the file is damaged or no such checkpoint, describes another front end, lacks tensors or has unknown
+        ones, or if a tensor has a wrong shape, is not finite, or differs from one that it should equal.
     """
     path = Path(path).absolute()
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.tell()
-            state, gin = _read(path, file)
+            state, bindings = _read(path, file)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-    config = _config(path, state, gin)
+    config = _config(path, state, bindings)
     network = EncodecMAE(config)
     expected = network.state_dict()
     _check_tensors(path, state, expected)
@@ -108,8 +105,7 @@ def save_checkpoint(network: EncodecMAE, path: str | Path) -> None:
     """
     config = network.config
     lines = [
-        *(f"{key} = {value!r}" for key, value in MEL_BINDINGS.items()),
-        f"{MEL_BINS_KEY} = {config.mel_bins}",
+        *(f"{key} = {value!r}" for key, value in _bindings_of(config.front_end, config.mel_bins).items()),
         f"{SECONDS_KEY} = {config.chunk_samples / config.sample_rate!r}",
         *(f"{scope}/{HEADS_KEY} = {config.heads}" for scope in ("encoder", "decoder")),
     ]
@@ -130,7 +126,8 @@ def save_checkpoint(network: EncodecMAE, path: str | Path) -> None:
 def untrained(config: NetworkConfig, seed: int) -> EncodecMAE:
     """Draw a network as before training: W ~ U(-a, a), a = sqrt(6 / (fan_in + fan_out)), as published.
 
-    This is Xavier-uniform (Glorot and Bengio 2010); biases are 0, norm weights and positional scales 1. The
+    This is Xavier-uniform (Glorot and Bengio 2010); biases are 0, norm weights and positional scales 1. An EnCodec
+    front end, which the published training takes over trained, is drawn by the codec's own rule (see `codec`). The
     numbers come from a generator of their own: PyTorch's global random state is neither used nor changed, and
     the same config and seed give the same network.
     """
@@ -140,6 +137,8 @@ def untrained(config: NetworkConfig, seed: int) -> EncodecMAE:
         if isinstance(module, nn.Linear):
             bound = math.sqrt(6 / (module.in_features + module.out_features))
             module.weight.uniform_(-bound, bound, generator=generator)
+        elif isinstance(module, codec.WeightNormed | codec.LSTM):
+            module.draw(generator)
     return network
 
 
@@ -192,28 +191,30 @@ def _read(path: Path, file: BinaryIO) -> tuple[Mapping[str, Tensor], dict[str, s
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise CheckpointError(f"{path}: state_dict[{key!r}] is a {type(value).__name__}, not a tensor")
-    return state, _gin_bindings(content["config"])
+    return state, gin.bindings(content["config"])
 
 
-def _config(path: Path, state: Mapping[str, Tensor], gin: dict[str, str]) -> NetworkConfig:
-    """Find the sizes of a network in its tensors and its gin bindings."""
-    front_end_keys = [key for key in state if key.startswith("wav_encoder.encoder.")]
-    if front_end_keys:
-        raise CheckpointError(
-            f"{path}: front_end 'ec' (EnCodec's encoder, key {front_end_keys[0]}): "
-            f"only `mel` front ends are supported by this version"
-        )
+def _bindings_of(front_end: str, mel_bins: int) -> dict[str, Any]:
+    """Return the bindings that the gin text of a front end is to agree with."""
+    return MEL_BINDINGS | {MEL_BINS_KEY: mel_bins} if front_end == "mel" else BINDINGS
+
+
+def _config(path: Path, state: Mapping[str, Tensor], bindings: Mapping[str, str]) -> NetworkConfig:
+    """Find front end and sizes of a network in its tensors and its gin bindings."""
+    front_end = "ec" if any(key.startswith("wav_encoder.encoder.") for key in state) else "mel"
     layers = [f"{stack}.encoder_layers" for stack in STACKS]
-    dim, mel_bins = _shape(path, state, "wav_encoder.post_net.weight")
+    dim, n_features = _shape(path, state, "wav_encoder.post_net.weight")
     ff, _ = _shape(path, state, f"{layers[0]}.0.ff_layer.0.weight")
     projection, _ = _shape(path, state, f"{layers[0]}.0.att_layer.wq.weight")
     _shape(path, state, f"{layers[1]}.0.ff_layer.0.weight")
 
-    for key, expected in (MEL_BINDINGS | {MEL_BINS_KEY: mel_bins}).items():
-        value = _gin_value(path, gin, key)
+    for key, expected in _bindings_of(front_end, n_features).items():
+        if front_end == "ec" and key not in bindings:
+            continue
+        value = _gin_value(path, bindings, key)
         if value != expected:
             raise CheckpointError(f"{path}: gin text: {key} is {value!r}; this version supports {expected!r}")
-    heads, decoder_heads = (_gin_value(path, gin, HEADS_KEY, scope) for scope in ("encoder", "decoder"))
+    heads, decoder_heads = (_gin_value(path, bindings, HEADS_KEY, scope) for scope in ("encoder", "decoder"))
     if heads != decoder_heads:
         raise CheckpointError(
             f"{path}: gin text: {HEADS_KEY} is {heads!r} in the encoder, {decoder_heads!r} in the decoder; "
@@ -224,12 +225,13 @@ def _config(path: Path, state: Mapping[str, Tensor], gin: dict[str, str]) -> Net
             f"{path}: {layers[0]}.0.att_layer.wq.weight has {projection} rows, which do not divide into the "
             f"{heads!r} heads of the gin text with {dim} // heads rows each"
         )
-    seconds = _gin_value(path, gin, SECONDS_KEY)
+    seconds = _gin_value(path, bindings, SECONDS_KEY)
     if type(seconds) not in (int, float) or not 0 < seconds < 3600:
         raise CheckpointError(f"{path}: gin text: {SECONDS_KEY} is {seconds!r}, not a usable number of seconds")
     try:
         return NetworkConfig(
-            mel_bins=mel_bins,
+            front_end=front_end,
+            **(codec.sizes_of(state) if front_end == "ec" else {"mel_bins": n_features}),
             dim=dim,
             heads=heads,
             ff=ff,
@@ -239,6 +241,14 @@ def _config(path: Path, state: Mapping[str, Tensor], gin: dict[str, str]) -> Net
         )
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
+
+
+def _gin_value(path: Path, bindings: Mapping[str, str], key: str, scope: str = "") -> Any:
+    """Evaluate a binding, naming the file where that fails."""
+    try:
+        return gin.value(bindings, key, scope)
+    except gin.GinError as error:
+        raise CheckpointError(f"{path}: gin text: {error}") from error
 
 
 def _n_layers(state: Mapping[str, Tensor], prefix: str) -> int:
@@ -274,6 +284,8 @@ def _check_tensors(path: Path, state: Mapping[str, Tensor], expected: Mapping[st
             raise CheckpointError(f"{path}: {key} has type {tensor.dtype}, expected floating point")
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"{path}: {key} holds values that are not finite")
+        if key.endswith(".weight_v") and not tensor.flatten(1).any(dim=1).all():
+            raise CheckpointError(f"{path}: {key} holds a channel of zeros, which no norm can be divided by")
         first = re.sub(r"encoder_layers\.\d+\.ff_layer", "encoder_layers.0.ff_layer", key)
         if first != key and not torch.equal(tensor, state[first]):
             raise CheckpointError(
@@ -284,58 +296,3 @@ def _check_tensors(path: Path, state: Mapping[str, Tensor], expected: Mapping[st
 def _names(keys: list[str]) -> str:
     """Spell the first five of some tensor names, and how many more there are."""
     return ", ".join(keys[:5]) + f" and {len(keys) - 5} more" * (len(keys) > 5)
-
-
-_STRING = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
-
-
-def _gin_statements(text: str) -> Iterator[str]:
-    """Yield the statements of a gin text: comments dropped, values that run over several lines joined."""
-    text = re.sub(rf"({_STRING})|#[^\n]*", lambda match: match[1] or "", text)
-    statement = ""
-    for line in text.splitlines():
-        statement += line.rstrip()
-        bare = re.sub(_STRING, "", statement)
-        if sum(map(bare.count, "([{")) <= sum(map(bare.count, ")]}")):
-            if statement.strip():
-                yield statement
-            statement = ""
-
-
-def _gin_bindings(text: str) -> dict[str, str]:
-    """Collect ``[scope/]Class.parameter`` and macro assignments, the last of a key winning, values as text.
-
-    Module paths are dropped (``encodecmae.models.encoders.WavEncoder.fs`` is ``WavEncoder.fs``) and blocks
-    (``Class:`` above indented assignments) spelled out. Nothing else, as imports and ``+=``, is needed here.
-    """
-    bindings: dict[str, str] = {}
-    block = ""
-    for statement in _gin_statements(text):
-        if not statement[0].isspace():
-            header = re.fullmatch(r"([\w./]+)\s*:", statement)
-            block = f"{header[1]}." if header else ""
-        assignment = re.fullmatch(r"\s*([\w./]+)\s*=\s*(\S.*)", statement)
-        if assignment:
-            scope, _, name = (block + assignment[1]).rpartition("/")
-            bindings[f"{scope}/" * bool(scope) + ".".join(name.split(".")[-2:])] = assignment[2]
-    return bindings
-
-
-def _gin_value(path: Path, gin: dict[str, str], key: str, scope: str = "") -> Any:
-    """Evaluate one binding, scoped before unscoped: a Python literal, or a %MACRO set anywhere."""
-    text = gin.get(f"{scope}/{key}", gin.get(key))
-    wanted = f"{scope}/{key}" if scope else key
-    if text is None:
-        raise CheckpointError(f"{path}: gin text: does not set {wanted}")
-    seen = set()
-    while text.startswith("%"):
-        macro = text[1:].strip()
-        if macro in seen or macro not in gin:
-            fault = "refers to itself" if macro in seen else "is not defined"
-            raise CheckpointError(f"{path}: gin text: {wanted}: the macro %{macro} {fault}")
-        seen.add(macro)
-        text = gin[macro]
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError) as error:
-        raise CheckpointError(f"{path}: gin text: {wanted}: {text!r} is not a plain value") from error

@@ -22,11 +22,12 @@ class EncodecMAE(AudioMarker):
     Parameters
     ----------
     checkpoint : str
-        A published name (`mel256-ec-base`), the path of a `.pt` file relative to the YAML file, or
+        A published name (`mel256-ec-base`, `ec-ec-base`), the path of a `.pt` file relative to the YAML file, or
         `untrained`.
     config : dict or None
-        For `untrained`: fields of `NetworkConfig` that differ from the base model (`dim`, `heads`, `ff`,
-        `mel_bins`, `encoder_layers`, `decoder_layers`).
+        For `untrained`: fields of `NetworkConfig` that differ from the base model (`front_end`, `dim`, `heads`, `ff`,
+        `encoder_layers`, `decoder_layers`; `mel_bins` for the front end `mel`; `codec_filters`, `codec_dim`,
+        `codec_strides`, `codec_lstm_layers` for `ec`).
     seed : int
         For `untrained`: seed of the initialisation.
     layers : "all" or list of int or float

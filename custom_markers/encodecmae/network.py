@@ -13,22 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .codec import CodecFrontEnd
 from .mel import SAMPLE_RATE, MelFrontEnd
 
-MASK_HOP = 320  # a frame whose index reaches len(chunk) // 320 is no key; the published hop, not the mel front end's
+MASK_HOP = 320  # a frame whose index reaches len(chunk) // 320 is no key: the codec's hop, also with the mel front end
 MIN_CHUNK = 2048  # a chunk of this many samples or fewer is dropped
 LAST_LAYER_RULES = ("summed", "branch")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of a network; the defaults are those of ``mel256-ec-base``.
+    """Sizes of a network; the defaults are those of ``mel256-ec-base`` and, with ``front_end="ec"``, ``ec-ec-base``.
 
     Raises
     ------
     ValueError
-        For a size that is no positive integer, an odd ``dim``, more heads than dimensions, or a front end or
-        sampling rate that this version does not support.
+        For a size that is no positive integer, an odd ``dim`` or ``codec_filters``, more heads than dimensions, strides
+        that do not multiply to 320, a size of the front end that is not used, or a front end or sampling rate that
+        does not exist.
     """
 
     front_end: str = "mel"
@@ -40,14 +42,29 @@ class NetworkConfig:
     decoder_layers: int = 2
     sample_rate: int = SAMPLE_RATE
     chunk_samples: int = 96_000
+    codec_filters: int = 32
+    codec_dim: int = 128
+    codec_strides: tuple[int, ...] = (2, 4, 5, 8)
+    codec_lstm_layers: int = 2
 
     def __post_init__(self) -> None:
         if self.front_end not in FRONT_ENDS:
-            raise ValueError(f"front_end: {self.front_end!r}: only `mel` front ends are supported by this version")
+            raise ValueError(f"front_end: {self.front_end!r} is not one of {', '.join(FRONT_ENDS)}")
+        if not isinstance(self.codec_strides, tuple | list):  # a list as YAML gives it
+            raise ValueError(f"codec_strides: {self.codec_strides!r} is not a list of integers")
+        object.__setattr__(self, "codec_strides", tuple(self.codec_strides))
+        unused = {"mel": "codec_", "ec": "mel_"}[self.front_end]
         for field in fields(self)[1:]:
             size = getattr(self, field.name)
-            if type(size) is not int or size < 1:
-                raise ValueError(f"{field.name}: {size!r} is not a positive integer")
+            for number in size if field.name == "codec_strides" else (size,):
+                if type(number) is not int or number < 1:
+                    raise ValueError(f"{field.name}: {number!r} is not a positive integer")
+            if field.name.startswith(unused) and size != field.default:
+                raise ValueError(f"{field.name}: {size!r} has no meaning for the front end {self.front_end!r}")
+        if math.prod(self.codec_strides) != MASK_HOP:
+            raise ValueError(f"codec_strides: {self.codec_strides} do not multiply to {MASK_HOP} samples a frame")
+        if self.codec_filters % 2:
+            raise ValueError(f"codec_filters: {self.codec_filters} is odd; the residual blocks halve it")
         if self.dim % 2:
             raise ValueError(f"dim: {self.dim} is odd; the positional encoding pairs its columns")
         if self.heads > self.dim:
@@ -66,6 +83,9 @@ class NetworkConfig:
 # A front end maps waveforms [B, N] to frames [B, T, n_features] and says its n_features.
 FRONT_ENDS: dict[str, Callable[[NetworkConfig], nn.Module]] = {
     "mel": lambda config: MelFrontEnd(config.mel_bins),
+    "ec": lambda config: CodecFrontEnd(
+        config.codec_filters, config.codec_dim, config.codec_strides, config.codec_lstm_layers
+    ),
 }
 
 
@@ -170,7 +190,7 @@ class TransformerStack(nn.Module):
 
     def __init__(self, config: NetworkConfig, n_layers: int):
         super().__init__()
-        ff = nn.Sequential(Linear(config.dim, config.ff), nn.ReLU(), Linear(config.ff, config.dim))
+        ff = nn.Sequential(Linear(config.dim, config.ff), nn.ReLU(inplace=True), Linear(config.ff, config.dim))
         self.encoder_layers = nn.ModuleList(TransformerLayer(config, ff) for _ in range(n_layers))
         self.final_norm = nn.LayerNorm(config.dim)
 
