@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -15,15 +14,12 @@ from .blocks import block_key, compute_block, read_block, write_atomically, writ
 from .config import Comparison
 from .engines import choose_engine
 from .errors import AuralignError
-from .half_split import half_split
 from .paired_tests import check_tests, run_tests
 from .provenance import describe
 from .study import Study, load_study
+from .summary import IDENTITY, edge_warnings, summarise
 
 BLOCKS = ".blocks"
-# more targets than this are summarised by their median in the headline
-MANY_TARGETS = 24
-IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,11 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
     AuralignError
     """
     started = time.time()
+    study = load_study(config)
     _make_writable(out)
     _make_writable(out / BLOCKS)
-    study = load_study(config)
+    for notice in _replaced(config, out):
+        print(notice)
     for warning in study.warnings:
         print(warning)
     check_tests(config.tests, {name: list(layers) for name, layers in study.features.items()})
@@ -77,6 +75,9 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
     try:
         _compute(config, study, missing, n_jobs)
         scores = _collect(study, blocks)
+        warnings = study.warnings + edge_warnings(scores, config)
+        for warning in warnings[len(study.warnings) :]:
+            print(warning)
         summary = summarise(scores, study)
         comparisons = run_tests(scores, summary, config.tests, config.fdr)
         write_atomically(scores, out / "scores.parquet")
@@ -87,7 +88,7 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
             stimuli=study.stimuli,
             splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
             engines={block.estimator: block.engine for block in blocks},
-            warnings=study.warnings,
+            warnings=warnings,
             blocks={"all": len(blocks), "computed": len(missing)},
             seconds=round(time.time() - started, 3),
             finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -111,6 +112,22 @@ def _make_writable(folder: Path) -> None:
         raise AuralignError(
             f"{folder}: results cannot be written there ({error.strerror}). Choose another folder with --out."
         ) from error
+
+
+def _replaced(config: Comparison, out: Path) -> list[str]:
+    """Say which settings differ from those of the results that a run is about to replace."""
+    try:
+        old = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+        before, finished = old["config"], old["finished"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key) != value]
+    if not changed:
+        return []
+    return [
+        f"{out}: this replaces the results of {finished}, which had other settings ({', '.join(changed)}); a "
+        "report.html there is of the old run. Use --out to keep both."
+    ]
 
 
 def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
@@ -168,66 +185,8 @@ def _collect(study: Study, blocks: list[Block]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[[*IDENTITY, *tables[0].columns.drop(IDENTITY)]]
 
 
-def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Summarise over splits, one row per features x layer x target x estimator.
-
-    Median and standard deviation (ddof 1); of r2_corr also the half-split statistic, of every layer by itself.
-    """
-    groups = scores.groupby(IDENTITY, sort=False)
-    columns = {}
-    for score in ("r2", "r2_corr"):
-        columns[f"{score}_median"] = groups[score].median()
-        columns[f"{score}_sd"] = groups[score].std(ddof=1)
-    columns["r2_corr_half_split"] = _half_split_column(scores, study.targets.target.to_numpy())
-    columns["alpha_median"] = groups["alpha"].median()
-    columns["n_splits"] = groups["split"].count()
-    for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
-        if score in scores:
-            columns[f"{score}_median"] = groups[score].median()
-    summary = pd.DataFrame(columns).reset_index()
-    metadata = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore").to_dataframe()
-    return summary if metadata.columns.empty else summary.merge(metadata.reset_index(), on="target", how="left")
-
-
-def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
-    """Compute the half-split statistic of r2_corr, indexed by IDENTITY; `targets` gives the order of the draws."""
-    parts = []
-    for _, block in scores.groupby(["features", "layer", "estimator"], sort=False):
-        wide = block.pivot(index="split", columns="target", values="r2_corr")[targets]
-        rows = block.drop_duplicates("target").set_index("target").loc[targets].reset_index()
-        parts.append(pd.Series(half_split(wide.to_numpy()), index=pd.MultiIndex.from_frame(rows[IDENTITY])))
-    return pd.concat(parts)
-
-
 def _features_metadata(study: Study) -> dict[str, dict]:
     return {name: next(iter(layers.values())).attrs["metadata"] for name, layers in study.features.items()}
-
-
-def headline(summary: pd.DataFrame) -> pd.DataFrame:
-    """Best layer of each feature set per target and estimator, by the median r2_corr over splits.
-
-    The layer is chosen on the scores that are shown, which is optimistic where there are many layers. Many targets are
-    summarised by their median.
-
-    Returns
-    -------
-    DataFrame
-        Index target; columns (features, estimator) with `0.84 (layer 3)`.
-    """
-    if summary["target"].nunique() > MANY_TARGETS:
-        keys = ["features", "layer", "estimator"]
-        medians = summary.groupby(keys, sort=False)["r2_corr_median"].median().reset_index()
-        summary = medians.assign(target=f"median of {summary['target'].nunique()} targets")
-    best = summary.loc[summary.groupby(["features", "estimator", "target"], sort=False)["r2_corr_median"].idxmax()]
-    n_layers = summary.groupby("features")["layer"].nunique()
-    text = [
-        f"{row.r2_corr_median:.3f}" + (f" (layer {row.layer})" if n_layers[row.features] > 1 else "")
-        for row in best.itertuples()
-    ]
-    wide = best.assign(text=text, column=best["features"] + " " + best["estimator"])
-    columns = list(dict.fromkeys(wide["column"]))
-    table = wide.pivot(index="target", columns="column", values="text")[columns]
-    return table.loc[list(dict.fromkeys(summary["target"]))]
 
 
 def available_cores() -> int:

@@ -34,6 +34,8 @@ def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
     DataError
         No such storage, marker, layer or column; values that are not finite; a stimulus twice.
     """
+    if missing := missing_features({name: config}):
+        raise DataError(missing[0])
     layers = _from_storage(config) if config.storage is not None else _from_table(config.table)
     chosen = _select(name, config, layers)
     for index, layer in chosen.items():
@@ -44,6 +46,30 @@ def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
                 f"{', '.join(layer.stimulus.values[bad][:5])}. Extract it again."
             )
     return chosen
+
+
+def missing_features(features: dict[str, Features]) -> list[str]:
+    """Name every feature set whose storage is not there, with the commands that make it."""
+    lines = []
+    for name, source in features.items():
+        path = source.storage
+        if path is None or path.exists():
+            continue
+        yaml_file = _yaml_of(path)
+        parts = len(list(path.parent.glob(f"element_*_{path.name}")))
+        state = f"{parts} stimuli were extracted but not collected" if parts else "nothing was extracted"
+        run = "" if parts else f"junifer run {yaml_file} && "
+        lines.append(f"{name}: {path} is not there ({state}): {run}junifer collect {yaml_file}")
+    return lines
+
+
+def _yaml_of(storage: Path) -> str:
+    """Find the junifer YAML of a storage `features/<name>/<name>.hdf5`, which is `junifer_yamls/<name>.yml`."""
+    for folder in storage.parents:
+        candidate = folder / "junifer_yamls" / f"{storage.stem}.yml"
+        if candidate.exists():
+            return str(candidate)
+    return "<the YAML with this storage>"
 
 
 def _select(name: str, config: Features, layers: dict[int, xr.DataArray]) -> dict[int, xr.DataArray]:
@@ -75,14 +101,6 @@ def _from_storage(config: Features) -> dict[int, xr.DataArray]:
     from junifer.storage import HDF5FeatureStorage
 
     path, marker = config.storage, config.marker
-    if not path.exists():
-        parts = len(list(path.parent.glob(f"element_*_{path.name}")))
-        what = (
-            f"{parts} stimuli were extracted but not collected: junifer collect"
-            if parts
-            else "nothing was extracted: junifer run and junifer collect"
-        )
-        raise DataError(f"{path}: there are no features. There, {what} <YAML with this storage>.")
     damaged = f"{path}: this collection of features is damaged or half-written. Run again: junifer collect <its YAML>"
     try:
         storage = HDF5FeatureStorage(uri=path)

@@ -11,9 +11,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from .compare import headline
 from .errors import DataError
 from .figures import MAX_PANELS, estimator_scatter, layer_curves
+from .summary import headline, noise_corrected_headline
 
 # share of the ceiling from which a response counts as recovered, and the score below which nothing was found
 RECOVERED = 0.75
@@ -129,6 +129,8 @@ def draw_figures(results: Results) -> dict[str, tuple[Figure, str]]:
     """Draw the figures of a result: name -> (figure, caption)."""
     n_splits = int(results.summary["n_splits"].iloc[0])
     n_targets = results.summary["target"].nunique()
+    single = (results.summary.groupby("features")["layer"].nunique() == 1).any()
+    dashed = "; dashed: feature sets with one layer" if single else ""
     over = f"median over {n_splits} splits"
     bands = "one standard deviation over splits"
     if n_targets > MAX_PANELS:
@@ -139,13 +141,13 @@ def draw_figures(results: Results) -> dict[str, tuple[Figure, str]]:
         figures[f"layers_{estimator}"] = (
             layer_curves(results.summary, estimator),
             f"Score per layer, {estimator}. Lines: {over} of the squared correlation between prediction and response "
-            f"on the test stimuli; bands: {bands}; dashed: feature sets with one layer.",
+            f"on the test stimuli; bands: {bands}{dashed}.",
         )
     for b in estimators[1:]:
         figures[f"{estimators[0]}_against_{b}"] = (
             estimator_scatter(results.summary, estimators[0], b),
             f"{estimators[0]} against {b}. A point is the median over {n_splits} splits of R² (coefficient of "
-            "determination) for one feature set, layer and target; above the diagonal the second is better. Values "
+            f"determination) for one feature set, layer and target; above the diagonal {b} is better. Values "
             "below -0.5 are drawn at -0.5.",
         )
     return figures
@@ -163,9 +165,10 @@ def _test_tables(results: Results) -> list[dict]:
         tables.append(
             {
                 "title": f"{sides[0]} against {sides[1]} ({spec['metric']})",
-                "sentence": f"Of {len(rows)} pairs, {better} favour {sides[0]} and {len(significant) - better} favour "
-                f"{sides[1]} (corrected resampled t-test, false discovery rate {fdr}); the mean difference over all "
-                f"pairs is {rows['difference'].mean():+.3f}.",
+                "sentence": f"Of {len(rows)} pairs, {better} are significantly better with {sides[0]} and "
+                f"{len(significant) - better} with {sides[1]} (corrected resampled t-test, false discovery rate "
+                f"{fdr}); the mean difference over all pairs, {sides[0]} minus {sides[1]}, is "
+                f"{rows['difference'].mean():+.3f}.",
                 "optimistic": any(spec[side].get("layer") == "best" for side in ("a", "b")),
                 "rows": rows[
                     ["a", "b", "target", "a_mean", "b_mean", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -186,7 +189,7 @@ def _side(selector: dict) -> str:
 
 def _encode(figure: Figure) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=144)
+    figure.savefig(buffer, format="png", dpi=144, bbox_inches="tight")
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -223,13 +226,15 @@ def _write(out: Path, all_results: list[Results]) -> Path:
         (results.folder / "figures").mkdir(exist_ok=True)
         for name, (figure, caption) in draw_figures(results).items():
             for kind in ("svg", "png"):
-                figure.savefig(results.folder / "figures" / f"{name}.{kind}", dpi=200)
+                figure.savefig(results.folder / "figures" / f"{name}.{kind}", dpi=200, bbox_inches="tight")
             figures.append({"name": name, "caption": caption, "png": _encode(figure)})
             plt.close(figure)
         sections.append(
             {
                 "results": results,
                 "headline": headline(results.summary),
+                "corrected": noise_corrected_headline(results.summary),
+                "chance": 1.0 / (2.0 * (len(results.provenance["splits"][0]["test"]) - 1)),
                 "recovery": recovery(results.summary),
                 "synthetic": is_synthetic(results.summary),
                 "figures": figures,

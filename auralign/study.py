@@ -7,7 +7,7 @@ import xarray as xr
 
 from .config import Comparison
 from .errors import DataError
-from .features import read_features
+from .features import missing_features, read_features
 from .splits import make_splits
 from .stimuli import read_categories, stimulus_order
 from .targets import read_targets
@@ -48,6 +48,9 @@ def load_study(config: Comparison) -> Study:
     ConfigError
         The splits do not fit the number of stimuli.
     """
+    missing = missing_features(config.features)
+    if missing:
+        raise DataError("features are missing:\n  " + "\n  ".join(missing))
     targets = read_targets(config.targets)
     features = {name: read_features(name, source) for name, source in config.features.items()}
     stimuli, warnings = _join(config, targets, features)
@@ -71,8 +74,11 @@ def _join(
 ) -> tuple[list[str], list[str]]:
     sources = {f"responses ({_where(config.targets)})": set(targets.stimulus.values)}
     for name, layers in features.items():
-        for index, layer in layers.items():
-            sources[f"features {name} layer {index} ({_where(config.features[name])})"] = set(layer.stimulus.values)
+        held = {index: frozenset(layer.stimulus.values) for index, layer in layers.items()}
+        for stimuli in dict.fromkeys(held.values()):
+            which = [index for index in held if held[index] == stimuli]
+            of = "" if len(which) == len(held) else f" layer {', '.join(map(str, which))}"
+            sources[f"features {name}{of} ({_where(config.features[name])})"] = set(stimuli)
     everywhere = set.intersection(*sources.values())
     anywhere = set.union(*sources.values())
     lines = []

@@ -40,8 +40,8 @@ def report(name: str, ours: tuple[float, np.ndarray], theirs: tuple[float, np.nd
 
 
 @click.command()
-@click.option("--targets", default=1000, show_default=True, help="Targets of the many-target ridge.")
-@click.option("--repeats", default=3, show_default=True)
+@click.option("--targets", type=click.IntRange(min=6), default=1000, show_default=True, help="Of the larger ridge.")
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True)
 def main(targets: int, repeats: int) -> None:
     """Time ridge and lasso against scikit-learn."""
     random = np.random.default_rng(0)

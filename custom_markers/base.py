@@ -43,6 +43,7 @@ class AudioMarker(ParameterFields, BaseMarker):
 
     _skipped: Any = PrivateAttr(default_factory=list)
     _sibling_checked: Any = PrivateAttr(default=False)
+    _found_stored: Any = PrivateAttr(default=False)
 
     def init_junifer(self) -> None:
         """Finish construction on junifer 0.0.7."""
@@ -183,6 +184,9 @@ class AudioMarker(ParameterFields, BaseMarker):
         checksum = sha256_of(path) if path.exists() else "missing"
         expected = self._expected_metadata(sound["meta"])
         if file.is_complete(self.name, expected, checksum):
+            if not self._found_stored:
+                logger.warning(f"{self.name}: features that are stored already are kept and not computed again.")
+                self._found_stored = True
             return {}
         if not self._sibling_checked:
             file.check_sibling(self.name, expected)

@@ -38,6 +38,10 @@ class WeightsError(RuntimeError):
     """Weights that cannot be found, or are not those that were used before."""
 
 
+# (encoder layers, dimensions) of the published networks
+SIZES = {"small": (5, 768), "base": (10, 768), "large": (20, 1024)}
+
+
 @dataclass(frozen=True)
 class PublishedWeights:
     """One published network: a file of a repository on the Hugging Face hub."""
@@ -76,6 +80,13 @@ PUBLISHED = {
         PublishedWeights("ec-ec-base_st", "ec"),
     )
 }
+
+
+def published_size(name: str) -> tuple[int, int] | None:
+    """Return (encoder layers, dimensions) of a published network by its name; None for other names."""
+    if name not in PUBLISHED:
+        return None
+    return next(size for word, size in SIZES.items() if f"-{word}" in name)
 
 
 @dataclass(frozen=True)

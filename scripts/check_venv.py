@@ -58,6 +58,9 @@ def mismatch(wanted: str) -> str | None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        print(__doc__)
+        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
     reason = mismatch(sys.argv[1])
     if reason:
         print(reason)

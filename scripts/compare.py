@@ -6,14 +6,19 @@ from pathlib import Path
 import click
 
 from auralign import command
-from auralign.compare import available_cores, headline, run_comparison
+from auralign.compare import available_cores, run_comparison
 from auralign.config import read_config
 from auralign.errors import ConfigError
+from auralign.summary import headline
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; by default results/<name>.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Results; by default ./results/<name>.",
+)
 @click.option("--n-jobs", type=click.IntRange(min=1), default=None, help="Processes; by default one per core.")
 @click.option("--force", is_flag=True, help="Compute again what is there already.")
 def main(config: Path, out: Path | None, n_jobs: int | None, force: bool) -> None:
@@ -31,7 +36,9 @@ def main(config: Path, out: Path | None, n_jobs: int | None, force: bool) -> Non
         raise ConfigError(f"{config}: {error}") from error
     click.echo(f"{comparison.name}: median r2_corr over splits, best layer (chosen on these scores)\n")
     click.echo(headline(result["summary"]).to_string())
-    click.echo(f"\nresults: {out}    report: python scripts/report.py {out}")
+    report = Path(__file__).resolve().with_name("report.py")
+    report = report.relative_to(Path.cwd()) if report.is_relative_to(Path.cwd()) else report
+    click.echo(f"\nresults: {out}    report: python {report} {out}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 # Sourced by quickstart.sh and test.sh: make .venv from constraints.txt, or reuse it where it matches.
 # After `make_venv`, `python` and all commands are those of .venv.
 
+# To be sourced, not run.
 say() { printf '%s\n' "== $*"; }
 
 # Print the first Python 3.11 or 3.12 that can make virtual environments.

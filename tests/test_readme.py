@@ -1,6 +1,7 @@
 """What the README shows must work as it stands there."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -8,8 +9,12 @@ import yaml
 from click.testing import CliRunner
 from junifer.cli.cli import cli
 
-from auralign.config import Features
+from auralign.config import Comparison, Features, Lasso, Ridge, Splits, read_config
 from auralign.features import read_features
+from custom_markers.encodecmae.marker import EncodecMAE
+from custom_markers.fields import _parameter_model
+
+EncodecMAEParameters = _parameter_model(EncodecMAE)
 
 
 def _block(root, language: str, containing: str) -> str:
@@ -42,10 +47,26 @@ def test_every_file_that_the_documents_name_exists(root):
         for name in re.findall(
             r"(?:junifer_yamls|julearn_configs|scripts|docs|tests|auralign|benchmarks)/[\w/.-]+\.\w+", text
         ):
-            assert (root / name).exists(), f"{document.name} names {name}"
+            # mine.yml is the reader's own
+            assert Path(name).stem == "mine" or (root / name).exists(), f"{document.name} names {name}"
 
 
 def test_shipped_yaml_snippets_parse(root):
     for document in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
         for block in re.findall(r"```yaml\n(.*?)```", document.read_text(encoding="utf-8"), flags=re.DOTALL):
             assert isinstance(yaml.safe_load(block), dict)
+
+
+def test_the_example_of_a_comparison_is_valid(root, tmp_path):
+    (tmp_path / "mine.yml").write_text(_block(root, "yaml", "name: mine\n"), encoding="utf-8")
+    config = read_config(tmp_path / "mine.yml")
+    assert list(config.estimators) == ["ridge", "lasso"]
+
+
+def test_the_table_of_keys_names_every_key_of_a_comparison(root):
+    text = (root / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for key in Comparison.model_fields:
+        assert f"`{key}" in text, key
+    for model in (Features, Ridge, Lasso, Splits, EncodecMAEParameters):
+        for key in set(model.model_fields) - {"on", "name"}:  # junifer's own
+            assert re.search(rf"[`.]{key}\b", text), f"{model.__name__}.{key}"

@@ -1,5 +1,6 @@
 """The junifer marker `EncodecMAE`."""
 
+import logging
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,8 @@ from ..layers import select_layers
 from ..preflight import MissingInputs, beside_yaml
 
 UNTRAINED = "untrained"
+
+logger = logging.getLogger("junifer")
 
 
 @register_marker
@@ -88,7 +91,7 @@ class EncodecMAE(AudioMarker):
         """Load or make the network, once."""
         if self._network is not None:
             return
-        from ..weights import WeightsError, remember, resolve
+        from ..weights import WeightsError, published_size, remember, resolve
         from .checkpoint import load_checkpoint, permute_parameters, state_sha256, untrained
 
         if self.checkpoint == UNTRAINED:
@@ -102,6 +105,12 @@ class EncodecMAE(AudioMarker):
                 remember(weights)
             except WeightsError as error:
                 raise MissingInputs(str(error)) from error
+            size = (network.config.encoder_layers, network.config.dim)
+            if published_size(weights.name) not in (None, size):
+                logger.warning(
+                    f"{weights.path} has {size[0]} encoder layers of {size[1]} units; the published {weights.name} has "
+                    "{} of {}. Name a network of your own by its path.".format(*published_size(weights.name))
+                )
             self._sha256, self._revision = weights.sha256, weights.revision
         if self.permute_seed is not None:
             permute_parameters(network, self.permute_seed)

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auralign.compare import headline, run_comparison
+from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.errors import AuralignError, ConfigError
 from auralign.statistics import benjamini_hochberg, corrected_ttest
+from auralign.summary import headline
 
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
 
@@ -150,6 +151,22 @@ def test_damaged_blocks_are_computed_again(result, tmp_path, small_config):
 def test_processes_change_nothing(result, tmp_path, small_config):
     parallel = run_comparison(read_config(small_config), tmp_path / "parallel", n_jobs=2)
     pd.testing.assert_frame_equal(parallel["scores"], result["scores"], check_exact=True)
+
+
+def test_an_alpha_at_the_edge_of_the_grid_is_a_warning(small_config, tmp_path, capsys):
+    small_config.write_text(small_config.read_text().replace("logspace: [-3, 3, 7]", "logspace: [5, 6, 2]"))
+    run_comparison(read_config(small_config), tmp_path / "out")
+    warnings = json.loads((tmp_path / "out" / "provenance.json").read_text())["warnings"]
+    assert "ridge: 16 of 16 fits on net took the smallest alpha on offer (100000)" in "\n".join(warnings)
+    assert warnings[0] in capsys.readouterr().out
+
+
+def test_replacing_results_of_other_settings_is_said(result, small_config, tmp_path, capsys):
+    run_comparison(read_config(small_config), tmp_path / "out")
+    assert "replaces" not in capsys.readouterr().out
+    small_config.write_text(small_config.read_text().replace("n_splits: 4", "n_splits: 3"))
+    run_comparison(read_config(small_config), tmp_path / "out")
+    assert "which had other settings (splits)" in capsys.readouterr().out
 
 
 def test_repetitions_bring_noise_corrected_scores(small_config, tmp_path):

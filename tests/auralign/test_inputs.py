@@ -157,12 +157,19 @@ def test_features_that_are_not_finite_are_refused_by_stimulus(tmp_path):
         read_features("x", Features(table=tmp_path / "x.csv"))
 
 
-def test_a_missing_storage_says_what_to_run(tmp_path):
-    with pytest.raises(DataError, match=r"f\.hdf5: there are no features.*junifer run and junifer collect"):
-        read_features("x", Features(storage=tmp_path / "f.hdf5", marker="m"))
-    (tmp_path / "element_a_f.hdf5").touch()
-    with pytest.raises(DataError, match="1 stimuli were extracted but not collected"):
-        read_features("x", Features(storage=tmp_path / "f.hdf5", marker="m"))
+def test_missing_storages_are_all_named_with_the_commands_that_make_them(tmp_path, small_config):
+    (tmp_path / "junifer_yamls").mkdir()
+    (tmp_path / "junifer_yamls" / "net.yml").touch()
+    (tmp_path / "features" / "deep").mkdir(parents=True)
+    (tmp_path / "features" / "deep" / "element_a_deep.hdf5").touch()
+    text = small_config.read_text().replace("{table: net.tsv}", "{storage: features/net/net.hdf5, marker: m}")
+    small_config.write_text(text.replace("{table: plain.csv}", "{storage: features/deep/deep.hdf5, marker: m}"))
+    with pytest.raises(DataError) as error:
+        load_study(read_config(small_config))
+    yaml_file = tmp_path / "junifer_yamls" / "net.yml"
+    assert "net: " in str(error.value) and "(nothing was extracted)" in str(error.value)
+    assert f"junifer run {yaml_file} && junifer collect {yaml_file}" in str(error.value)
+    assert "deep.hdf5 is not there (1 stimuli were extracted but not collected): junifer collect" in str(error.value)
 
 
 def test_a_stimulus_without_features_or_responses_is_named_both_ways(small_config):
@@ -174,7 +181,7 @@ def test_a_stimulus_without_features_or_responses_is_named_both_ways(small_confi
     with pytest.raises(DataError) as error:
         load_study(read_config(small_config))
     assert f"responses ({folder / 'y.tsv'}) lack 1 stimuli: stim8_sound" in str(error.value)
-    assert f"features plain layer 0 ({folder / 'plain.csv'}) lack 1 stimuli: stim10_sound" in str(error.value)
+    assert f"features plain ({folder / 'plain.csv'}) lack 1 stimuli: stim10_sound" in str(error.value)
     small_config.write_text(small_config.read_text() + "missing: drop\n")
     small_config.write_text(small_config.read_text().replace("train_size: 16", "train_size: 14"))
     study = load_study(read_config(small_config))

@@ -35,6 +35,7 @@ def test_the_page_is_self_contained_and_holds_the_headline(folder, summary):
     ]
     assert f"<td>{best:.3f}</td>" in page
     assert "synthetic" not in page
+    assert "Corrected for noise" not in page
     for name in ("layers_ridge", "layers_lasso", "ridge_against_lasso"):
         assert (folder / "figures" / f"{name}.svg").stat().st_size > 1000
         assert (folder / "figures" / f"{name}.png").stat().st_size > 1000
@@ -99,6 +100,19 @@ def test_names_that_look_like_missing_values_or_numbers_survive(small_config, tm
     page = write_report([tmp_path / "out"]).read_text()
     assert '<th scope="row">NA</th>' in page
     assert '<th scope="row">001</th>' in page
+
+
+def test_noise_corrected_scores_are_on_the_page(small_config, tmp_path):
+    y = pd.read_csv(tmp_path / "y.tsv", sep="\t")
+    noise = np.random.default_rng(0).standard_normal((3, 30))
+    pd.concat([y.assign(repetition=k, first=y["first"] + noise[k]) for k in range(3)]).to_csv(
+        tmp_path / "y.tsv", sep="\t", index=False
+    )
+    summary = run_comparison(read_config(small_config), tmp_path / "out")["summary"]
+    page = write_report([tmp_path / "out"]).read_text()
+    best = summary.query("features == 'plain' and estimator == 'ridge' and target == 'first'").iloc[0]
+    assert f'<td class="n">{best["r2_corr_c2_median"]:.3f}</td>' in page
+    assert "Corrected for noise" in page
 
 
 def test_an_unfinished_result_is_refused_by_file(tmp_path):

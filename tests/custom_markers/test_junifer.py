@@ -497,9 +497,13 @@ def test_the_shipped_yaml_runs_offline_with_weights_and_sounds_supplied(root, of
     dataset = study / "datalad_dataset" / "natsound165" / "sounds" / "wav"
     dataset.parent.mkdir(parents=True)
     sounds.rename(dataset)
+    # a network of another size under a published name is used, and said to be another
+    warnings = []
+    monkeypatch.setattr("custom_markers.encodecmae.marker.logger.warning", warnings.append)
     _succeed("run", yaml_file)
     _succeed("collect", yaml_file)
     storage = study / "features" / "encodecmae" / "encodecmae.hdf5"
+    assert any("published mel256-ec-base has 10 of 768" in warning for warning in warnings)
     layers = read_features("mixture", Features(storage=storage, marker="mixture"))
     activations = network.activations(_wave(dataset / "stim5_noise.wav"))
     for index, layer in layers.items():

@@ -1,0 +1,104 @@
+"""From the scores of every split to the tables that are read: summary, headline, warnings."""
+
+import numpy as np
+import pandas as pd
+
+from .config import Comparison
+from .half_split import half_split
+from .study import Study
+
+# more targets than this are summarised by their median in the headline
+MANY_TARGETS = 24
+IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
+
+
+def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Summarise over splits, one row per features x layer x target x estimator.
+
+    Median and standard deviation (ddof 1); of r2_corr also the half-split statistic, of every layer by itself.
+    """
+    groups = scores.groupby(IDENTITY, sort=False)
+    columns = {}
+    for score in ("r2", "r2_corr"):
+        columns[f"{score}_median"] = groups[score].median()
+        columns[f"{score}_sd"] = groups[score].std(ddof=1)
+    columns["r2_corr_half_split"] = _half_split_column(scores, study.targets.target.to_numpy())
+    columns["alpha_median"] = groups["alpha"].median()
+    columns["n_splits"] = groups["split"].count()
+    for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
+        if score in scores:
+            columns[f"{score}_median"] = groups[score].median()
+    summary = pd.DataFrame(columns).reset_index()
+    metadata = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore").to_dataframe()
+    return summary if metadata.columns.empty else summary.merge(metadata.reset_index(), on="target", how="left")
+
+
+def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
+    """Compute the half-split statistic of r2_corr, indexed by IDENTITY; `targets` gives the order of the draws."""
+    parts = []
+    for _, block in scores.groupby(["features", "layer", "estimator"], sort=False):
+        wide = block.pivot(index="split", columns="target", values="r2_corr")[targets]
+        rows = block.drop_duplicates("target").set_index("target").loc[targets].reset_index()
+        parts.append(pd.Series(half_split(wide.to_numpy()), index=pd.MultiIndex.from_frame(rows[IDENTITY])))
+    return pd.concat(parts)
+
+
+def edge_warnings(scores: pd.DataFrame, config: Comparison) -> list[str]:
+    """Say where ridge took the smallest or largest alpha on offer, so that the grid and not the data decided."""
+    warnings = []
+    for label, estimator in config.estimators.items():
+        if estimator.kind != "ridge" or len(estimator.alphas) < 2:
+            continue
+        for name, rows in scores[scores["estimator"] == label].groupby("features", sort=False):
+            for which, edge in (("smallest", estimator.alphas[0]), ("largest", estimator.alphas[-1])):
+                count = int(np.isclose(rows["alpha"], edge, rtol=1e-9).sum())
+                if count:
+                    meaning = "nothing was found, or " if which == "largest" else ""
+                    warnings.append(
+                        f"{label}: {count} of {len(rows)} fits on {name} took the {which} alpha on offer ({edge:g}): "
+                        f"{meaning}the grid is too short for the scale of these features."
+                    )
+    return warnings
+
+
+def headline(summary: pd.DataFrame) -> pd.DataFrame:
+    """Best layer of each feature set per target and estimator, by the median r2_corr over splits.
+
+    The layer is chosen on the scores that are shown, which is optimistic where there are many layers. Many targets are
+    summarised by their median.
+
+    Returns
+    -------
+    DataFrame
+        Index target; columns (features, estimator) with `0.84 (layer 3)`.
+    """
+    if summary["target"].nunique() > MANY_TARGETS:
+        keys = ["features", "layer", "estimator"]
+        medians = summary.groupby(keys, sort=False)["r2_corr_median"].median().reset_index()
+        summary = medians.assign(target=f"median of {summary['target'].nunique()} targets")
+    best = summary.loc[summary.groupby(["features", "estimator", "target"], sort=False)["r2_corr_median"].idxmax()]
+    n_layers = summary.groupby("features")["layer"].nunique()
+    text = [
+        f"{row.r2_corr_median:.3f}" + (f" (layer {row.layer})" if n_layers[row.features] > 1 else "")
+        for row in best.itertuples()
+    ]
+    wide = best.assign(text=text, column=best["features"] + " " + best["estimator"])
+    columns = list(dict.fromkeys(wide["column"]))
+    table = wide.pivot(index="target", columns="column", values="text")[columns]
+    return table.loc[list(dict.fromkeys(summary["target"]))]
+
+
+def noise_corrected_headline(summary: pd.DataFrame) -> pd.DataFrame | None:
+    """Best layer of each feature set and estimator per target by `r2_corr_c2`, with the reliability of the responses.
+
+    Returns
+    -------
+    DataFrame or None
+        None where the responses have no repetitions, or where the targets are many (`summary.tsv` has them all).
+    """
+    if "r2_corr_c2_median" not in summary or summary["target"].nunique() > MANY_TARGETS:
+        return None
+    known = summary.dropna(subset="r2_corr_c2_median")
+    best = known.loc[known.groupby(["target", "features", "estimator"], sort=False)["r2_corr_c2_median"].idxmax()]
+    columns = ["target", "features", "estimator", "layer", "reliability_median", "r2_corr_median", "r2_corr_c2_median"]
+    return best[columns].reset_index(drop=True)
