@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -130,10 +131,14 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
     ]
 
 
-def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
+def _responses(config: Comparison, study: Study) -> np.ndarray:
+    """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
     y = study.targets.to_numpy()
-    if config.noise_correction == "off":
-        y = y.mean(axis=2, keepdims=True)
+    return y.mean(axis=2, keepdims=True) if config.noise_correction == "off" else y
+
+
+def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
+    y = _responses(config, study)
     n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
     blocks = []
     for name, layers in study.features.items():
@@ -147,9 +152,7 @@ def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
 
 
 def _compute(config: Comparison, study: Study, blocks: list[Block], n_jobs: int) -> None:
-    y = study.targets.to_numpy()
-    if config.noise_correction == "off":
-        y = y.mean(axis=2, keepdims=True)
+    y = _responses(config, study)
     # slow blocks first, so that no process is left alone with one at the end
     order = sorted(blocks, key=lambda block: config.estimators[block.estimator].kind != "lasso")
     tasks = (
