@@ -1,11 +1,14 @@
 """What junifer imports (`with: custom_markers`): the data type Audio, its data grabber and the markers."""
 
+from .acoustic_summary import AcousticSummary
 from .encodecmae.marker import EncodecMAE
 from .logmel import LogMel
 from .preflight import remember_queued_yaml
 from .spectrotemporal import SpectroTemporal
 from .stimuli import AudioStimuli
+from .wav2vec2 import Wav2Vec2
+from .whisper.marker import Whisper
 
-__all__ = ["AudioStimuli", "EncodecMAE", "LogMel", "SpectroTemporal"]
+__all__ = ["AcousticSummary", "AudioStimuli", "EncodecMAE", "LogMel", "SpectroTemporal", "Wav2Vec2", "Whisper"]
 
 remember_queued_yaml()

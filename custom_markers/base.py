@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,6 +45,8 @@ class AudioMarker(ParameterFields, BaseMarker):
     _skipped: Any = PrivateAttr(default_factory=list)
     _sibling_checked: Any = PrivateAttr(default=False)
     _found_stored: Any = PrivateAttr(default=False)
+    # layers that were computed in a batch with an earlier sound, by path
+    _ahead: Any = PrivateAttr(default_factory=dict)
 
     def init_junifer(self) -> None:
         """Finish construction on junifer 0.0.7."""
@@ -81,6 +84,25 @@ class AudioMarker(ParameterFields, BaseMarker):
             One per entry of `layer_names()`: shape (units,), or (frames, units) for time series.
         """
         raise TypeError(f"{type(self).__name__} does not compute anything (layers_of).")
+
+    def batch_limit(self) -> int:
+        """Return how many sounds `layers_of_batch` may be given at once; 1 where batches gain nothing."""
+        return 1
+
+    def layers_of_batch(self, waves: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Compute the stored layers of several sounds of equal length; a network overrides it.
+
+        Parameters
+        ----------
+        waves : list of ndarray, shape (samples,), float32
+            At most `batch_limit()`.
+
+        Returns
+        -------
+        list of list of ndarray
+            For every sound, what `layers_of` gives.
+        """
+        return [self.layers_of(wave) for wave in waves]
 
     def identity(self) -> dict[str, Any]:
         """Return what else determines the values, for the metadata (checksums of weights)."""
@@ -127,8 +149,7 @@ class AudioMarker(ParameterFields, BaseMarker):
         """
         path = input["path"]
         try:
-            wave, rate = read_audio(path)
-            layers = self.layers_of(self.resample(wave, rate))
+            layers = self._ahead.pop(path, None) or self._compute_with_next(path, input.get("batch_with", []))
             names = self.layer_names()
             if len(layers) != len(names):
                 raise RuntimeError(f"{self.name}: {len(layers)} layers computed, {len(names)} expected: {names}.")
@@ -146,6 +167,27 @@ class AudioMarker(ParameterFields, BaseMarker):
             for index, values in zip(names, layers, strict=True)
         }
 
+    def _compute_with_next(self, path: Path, batch_with: list[Path]) -> list[np.ndarray]:
+        """Compute one sound, and in the same batch the next ones of its length, which are kept until their turn.
+
+        junifer hands over one sound at a time; our data grabber tells which come next. With another data grabber every
+        batch is one sound.
+        """
+        waves = {path: self._read(path)}
+        for following in batch_with:
+            try:
+                wave = self._read(following)
+            except (AudioError, OSError):
+                continue  # it is read again, and its problem reported, when its own turn comes
+            if len(wave) == len(waves[path]):
+                waves[following] = wave
+        self._ahead.update(zip(waves, self.layers_of_batch(list(waves.values())), strict=True))
+        return self._ahead.pop(path)
+
+    def _read(self, path: Path) -> np.ndarray:
+        """Read a sound and bring it to `SAMPLE_RATE`."""
+        return self.resample(*read_audio(path))
+
     def _skip(self, reason: str) -> None:
         if not self._skipped:
             atexit.register(self._report_skipped)
@@ -155,6 +197,11 @@ class AudioMarker(ParameterFields, BaseMarker):
     def _report_skipped(self) -> None:
         listing = "\n".join(f"  {reason}" for reason in self._skipped)
         print(f"{self.name}: {len(self._skipped)} sounds were skipped (AURALIGN_ON_ERROR=skip):\n{listing}", flush=True)
+
+    def _worth_computing(self, upcoming: dict[str, Path], storage: Any) -> list[Path]:
+        """Return the next sounds of a full batch, without those that have features of this marker already."""
+        following = list(upcoming.items())[: self.batch_limit() - 1]
+        return [path for name, path in following if not StimulusFile(storage, {"stimulus": name}).holds(self.name)]
 
     def _expected_metadata(self, meta: dict) -> dict[str, dict]:
         """Return the metadata that junifer would store for this sound, by MD5."""
@@ -193,7 +240,8 @@ class AudioMarker(ParameterFields, BaseMarker):
             self._sibling_checked = True
         try:
             skipped = len(self._skipped)
-            result = super()._fit_transform(input=input, storage=file.open_partial())
+            ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
+            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=file.open_partial())
             if len(self._skipped) == skipped:
                 file.commit(checksum)
         except OSError as error:

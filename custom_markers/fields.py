@@ -66,3 +66,9 @@ class _NativeFields:
 
 
 ParameterFields = _NativeFields if JUNIFER_HAS_FIELDS else _EmulatedFields
+
+
+def parameters_of(component: Any) -> dict[str, Any]:
+    """Return the parameters that a component was made with, by name."""
+    model = type(component) if JUNIFER_HAS_FIELDS else _parameter_model(type(component))
+    return {name: getattr(component, name) for name in model.model_fields}

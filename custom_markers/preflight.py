@@ -92,4 +92,4 @@ def check(own: Callable[[], None]) -> None:
             if str(problem) not in problems:
                 problems.append(str(problem))
     if problems:
-        raise MissingInputs("\n\n".join(["this run cannot start, files are missing.", *problems]))
+        raise MissingInputs("\n\n".join(["this run cannot start, something is missing.", *problems]))

@@ -22,6 +22,9 @@ from .storing import refuse_leftovers
 if "Audio" not in DataTypeManager():
     register_data_type("Audio", {"mandatory": ["pattern"], "optional": {}})
 
+# stimuli that a marker is told of in advance: bounds the largest batch
+LOOK_AHEAD = 127
+
 
 @register_datagrabber
 class AudioStimuli(ParameterFields, BaseDataGrabber):
@@ -142,7 +145,15 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
             raise ValueError(f"there is no stimulus {stimulus!r} in {self._folder} ({len(paths)} are there).")
         path = paths[stimulus]
         self._fetch_content([path])
-        return {"Audio": {"path": path}}
+        return {"Audio": {"path": path, "upcoming": self._after(stimulus)}}
+
+    def _after(self, stimulus: str) -> dict[str, Path]:
+        """Return the stimuli that the running command turns to next, for markers that compute several at once."""
+        elements = command_parameter("element")
+        order = [name for name in self._stimuli() if not elements or name in elements]
+        if command_name() != "run" or stimulus not in order:
+            return {}
+        return {name: self._paths[name] for name in order[order.index(stimulus) + 1 :][:LOOK_AHEAD]}
 
     def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
         """Describe the stimuli in the metadata, without paths: moving a study must not make its features stale."""

@@ -123,6 +123,16 @@ class StimulusFile:
         self._refuse_others(marker, metadata, expected)
         return set(expected) <= set(metadata)
 
+    def holds(self, marker: str) -> bool:
+        """Tell whether any feature of a marker is stored, without a look at how it was computed."""
+        if not self.path.exists():
+            return False
+        try:
+            metadata = HDF5FeatureStorage(uri=self.path).list_features()
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return False  # it is set aside when its own turn comes
+        return any(re.fullmatch(rf"Audio_{re.escape(marker)}_layer\d+", meta["name"]) for meta in metadata.values())
+
     def check_sibling(self, marker: str, expected: dict[str, dict]) -> None:
         """Compare with the features of one other stimulus, so that stimuli of one storage are never computed otherwise.
 

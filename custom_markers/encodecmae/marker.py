@@ -1,17 +1,23 @@
 """The junifer marker `EncodecMAE`."""
 
+from __future__ import annotations  # torch is imported when it is used, see `hooks`
+
 import logging
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
 from ..audio import AudioError
-from ..base import AudioMarker
-from ..layers import select_layers
+from ..fields import parameters_of
+from ..hooks import Stage
 from ..preflight import MissingInputs, beside_yaml
+from ..torch_marker import TorchMarker
+from .series import checkpoints_by_step, name_of_step
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 UNTRAINED = "untrained"
 
@@ -19,54 +25,51 @@ logger = logging.getLogger("junifer")
 
 
 @register_marker
-class EncodecMAE(AudioMarker):
+class EncodecMAE(TorchMarker):
     """Layers of an EnCodecMAE network (published, one's own, or untrained), averaged over time.
 
     Parameters
     ----------
-    checkpoint : str
+    checkpoint : str, dict or list of str
         A published name (`mel256-ec-base`, `ec-ec-base`), the path of a `.pt` file relative to the YAML file, or
-        `untrained`.
+        `untrained`. Or a series along training, `{pattern: runs/step{step}.pt, steps: [50000, 100000]}` or a list of
+        such files: it gives one feature set per step, as one marker per step called `<name>-step050000` would.
     config : dict or None
         For `untrained`: fields of `NetworkConfig` that differ from the base model (`front_end`, `dim`, `heads`, `ff`,
         `encoder_layers`, `decoder_layers`; `mel_bins` for the front end `mel`; `codec_filters`, `codec_dim`,
         `codec_strides`, `codec_lstm_layers` for `ec`).
     seed : int
         For `untrained`: seed of the initialisation.
-    layers : "all" or list of int or float
-        Indices, or relative depths from 0.0 to 1.0.
     branch : {0, 1}
         Residual branch that is read: 0 is post-norm, 1 is pre-norm (the running sum).
     last_layer : {"summed", "branch"}
         What the last layer gives: x0 + LayerNorm(x1), as published, or the branch like every other layer.
     decoder : bool
         Append the decoder's layers.
-    pooling : {"mean", "none"}
-        Mean over frames (one vector per layer) or all frames (a time series per layer).
     permute_seed : int or None
         Permute every parameter tensor with this seed: the published "permuted network" control.
-    device : str
-        `auto` (a GPU where there is one), or a torch device.
+    backend : {"auralign", "encodecmae"}
+        Whose code computes: this package's, or the upstream package's where that is installed
+        (docs/upstream_encodecmae.md), to check one against the other.
+    layers, pooling, device, batch_size
+        As of every `TorchMarker`.
     """
 
-    _DEPENDENCIES: ClassVar[set] = {"soundfile", "soxr", "torch"}
-    VOLATILE: ClassVar[tuple[str, ...]] = ("device",)
+    # the backend is named in `identity` where it is not ours
+    VOLATILE: ClassVar[tuple[str, ...]] = (*TorchMarker.VOLATILE, "backend")
 
-    checkpoint: str
+    checkpoint: str | dict[str, Any] | list[str]
     config: dict[str, Any] | None = None
     seed: int = 0
-    layers: Literal["all"] | list[int | float] = "all"
     branch: Literal[0, 1] = 0
     last_layer: Literal["summed", "branch"] = "summed"
     decoder: bool = False
-    pooling: Literal["mean", "none"] = "mean"
     permute_seed: int | None = None
-    device: str = "auto"
+    backend: Literal["auralign", "encodecmae"] = "auralign"
 
-    _network: Any = PrivateAttr(None)
-    _names: Any = PrivateAttr(None)
     _sha256: Any = PrivateAttr(None)
     _revision: Any = PrivateAttr(None)
+    _steps: Any = PrivateAttr(default_factory=list)  # the markers of a series, one per step
 
     def validate_marker_params(self) -> None:
         """Check what can be checked without the weights."""
@@ -77,6 +80,17 @@ class EncodecMAE(AudioMarker):
             )
         if self.checkpoint == UNTRAINED:
             self._untrained_config()
+        if self.backend == "encodecmae" and (self.checkpoint == UNTRAINED or self.permute_seed is not None):
+            raise ValueError(
+                "backend: encodecmae takes trained checkpoints as they are; `checkpoint: untrained` and permute_seed "
+                "are auralign's own. Write backend: auralign."
+            )
+        if not isinstance(self.checkpoint, str):
+            parameters = parameters_of(self)
+            self._steps = [
+                type(self)(**{**parameters, "name": name_of_step(self.name, step), "checkpoint": checkpoint})
+                for step, checkpoint in checkpoints_by_step(self.checkpoint).items()
+            ]
 
     def _untrained_config(self):
         from .network import NetworkConfig
@@ -88,11 +102,17 @@ class EncodecMAE(AudioMarker):
             raise ValueError(f"config: {self.config!r}: {error}. Allowed keys: {allowed}.") from error
 
     def prepare(self) -> None:
-        """Load or make the network, once."""
-        if self._network is not None:
-            return
+        """Load or make the network, once; of a series all networks."""
+        for step in self._steps:
+            step.prepare()
+        if not self._steps:
+            super().prepare()
+
+    def build(self) -> nn.Module:
+        """Load the network of the checkpoint, or make one."""
         from ..weights import WeightsError, published_size, remember, resolve
         from .checkpoint import load_checkpoint, permute_parameters, state_sha256, untrained
+        from .upstream import UpstreamError, load_upstream
 
         if self.checkpoint == UNTRAINED:
             network = untrained(self._untrained_config(), self.seed)
@@ -100,10 +120,13 @@ class EncodecMAE(AudioMarker):
         else:
             is_path = self.checkpoint.endswith(".pt") or "/" in self.checkpoint
             try:
-                weights = resolve(str(beside_yaml(self.checkpoint)) if is_path else self.checkpoint)
-                network, _ = load_checkpoint(weights.path)
+                name = str(beside_yaml(self.checkpoint)) if is_path else self.checkpoint
+                weights = resolve(name, network="encodecmae")
+                network = (
+                    load_upstream(weights.path) if self.backend == "encodecmae" else load_checkpoint(weights.path)[0]
+                )
                 remember(weights)
-            except WeightsError as error:
+            except (WeightsError, UpstreamError) as error:
                 raise MissingInputs(str(error)) from error
             size = (network.config.encoder_layers, network.config.dim)
             if published_size(weights.name) not in (None, size):
@@ -114,26 +137,30 @@ class EncodecMAE(AudioMarker):
             self._sha256, self._revision = weights.sha256, weights.revision
         if self.permute_seed is not None:
             permute_parameters(network, self.permute_seed)
-        self._names = self._select(network.config)
-        self._network = network.to(self._torch_device()).eval()
+        return network
 
-    def _select(self, config) -> dict[int, str]:
-        names = [f"encoder{i:02d}" for i in range(config.encoder_layers)]
-        if self.last_layer == "summed":
-            names[-1] += "+norm(x1)"
+    def stages(self, network: nn.Module) -> list[Stage]:
+        """Return `encoder00`, ..., and with `decoder` also `decoder00`, ...; a summed last layer says `+norm(x1)`."""
+        stacks = {"encoder": network.config.encoder_layers}
         if self.decoder:
-            decoder = [f"decoder{i:02d}" for i in range(config.decoder_layers)]
-            if decoder and self.last_layer == "summed":
-                decoder[-1] += "+norm(x1)"
-            names += decoder
-        return {index: names[index] for index in select_layers(self.layers, len(names))}
+            stacks["decoder"] = network.config.decoder_layers
+        names = []
+        for stack, n_layers in stacks.items():
+            names += [f"{stack}{i:02d}" for i in range(n_layers)]
+            if n_layers and self.last_layer == "summed":
+                names[-1] += "+norm(x1)"
+        # all are read by the network itself (`activations`), which knows its branches; no hooks are needed
+        return [Stage(name, "", "batch time unit") for name in names]
 
-    def _torch_device(self) -> str:
-        import torch
-
-        if self.device != "auto":
-            return self.device
-        return "cuda" if torch.cuda.is_available() else "cpu"
+    def activations(self, network: nn.Module, stages: list[Stage], waves: Tensor) -> dict[str, Tensor]:
+        """Return the chosen branch of the selected layers, [B, T, D] each."""
+        try:
+            layers = network.activations(
+                waves, branch=self.branch, last_layer=self.last_layer, decoder=self.decoder
+            )  # each [B, T, D]
+        except ValueError as error:
+            raise AudioError(f"{self.name}: {error}") from error
+        return {stage.name: layers[index] for index, stage in self._stages.items()}
 
     def identity(self) -> dict[str, Any]:
         """Return the checksum (and hub revision) of the weights that are used."""
@@ -141,30 +168,19 @@ class EncodecMAE(AudioMarker):
         identity = {"checkpoint": Path(self.checkpoint).name, "checkpoint_sha256": self._sha256}
         if self._revision is not None:
             identity["checkpoint_revision"] = self._revision
+        if self.backend == "encodecmae":
+            from .upstream import upstream_version
+
+            identity["backend"] = f"encodecmae {upstream_version()}"
         return identity
 
-    def layer_names(self) -> dict[int, str]:
-        """Return `encoder00`, ..., `decoder00`, ...; a summed last layer is marked `+norm(x1)`."""
-        self.prepare()
-        return self._names
-
-    def storage_type(self, input_type: str, output_feature: str) -> str:
-        """Return "vector" for time means, "timeseries" for frames."""
-        return "vector" if self.pooling == "mean" else "timeseries"
-
-    def layers_of(self, wave: np.ndarray) -> list[np.ndarray]:
-        """Compute the selected layers: shape (dim,), or (frames, dim) without pooling."""
-        import torch
-
-        self.prepare()
-        sound = torch.from_numpy(wave).to(self._torch_device())
-        try:
-            layers = self._network.activations(
-                sound, branch=self.branch, last_layer=self.last_layer, decoder=self.decoder
-            )  # each [T, D]
-        except ValueError as error:
-            raise AudioError(f"{self.name}: {error}") from error
-        chosen = [layers[index] for index in self._names]
-        if self.pooling == "mean":
-            chosen = [layer.mean(dim=0) for layer in chosen]
-        return [layer.float().cpu().numpy() for layer in chosen]
+    def _fit_transform(self, input: dict[str, dict], storage: Any = None) -> dict:
+        """Compute and store one sound; of a series every step by itself."""
+        if not self._steps:
+            return super()._fit_transform(input=input, storage=storage)
+        merged: dict[str, dict] = {}
+        for step in self._steps:
+            for data_type, features in step._fit_transform(input=input, storage=storage).items():
+                named = {f"{step.name}_{feature}": values for feature, values in features.items()}
+                merged.setdefault(data_type, {}).update(named)
+        return merged

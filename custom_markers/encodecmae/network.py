@@ -239,7 +239,7 @@ class EncodecMAE(nn.Module):
     def activations(
         self, wave: Tensor, *, branch: int = 0, last_layer: str = "summed", decoder: bool = False
     ) -> list[Tensor]:
-        """Activations of every layer to one waveform, encoder layers first.
+        """Activations of every layer to one waveform, or to several of equal length, encoder layers first.
 
         The waveform is cut into chunks of ``config.chunk_samples`` without overlap; each is processed by
         itself, positions restarting, and the frames are concatenated. A last chunk of 2048 samples or fewer
@@ -248,7 +248,7 @@ class EncodecMAE(nn.Module):
         Parameters
         ----------
         wave : Tensor
-            Floating point, shape [N], at 24 kHz, nominally in [-1, 1].
+            Floating point, shape [N] or [B, N], at 24 kHz, nominally in [-1, 1].
         branch : {0, 1}
             Which residual branch is the activation of a layer: 0 normalised, 1 the sum of all sub-blocks.
         last_layer : {"summed", "branch"}
@@ -260,7 +260,8 @@ class EncodecMAE(nn.Module):
         Returns
         -------
         list of Tensor
-            Float32, shape [T, D] each, on the device of the network.
+            Float32, shape [T, D] each ([B, T, D] for a batch), on the device of the network. What the others of a
+            batch are changes the values by rounding only.
 
         Raises
         ------
@@ -274,30 +275,33 @@ class EncodecMAE(nn.Module):
             raise ValueError(f"last_layer: {last_layer!r} is not one of {', '.join(LAST_LAYER_RULES)}")
         per_chunk = []
         for chunk in self._chunks(wave):
-            per_chunk.append(self._chunk_activations(chunk[None], branch, last_layer == "summed", decoder))
-        return [torch.cat(layer, dim=1)[0] for layer in zip(*per_chunk, strict=True)]
+            per_chunk.append(self._chunk_activations(chunk, branch, last_layer == "summed", decoder))
+        layers = [torch.cat(layer, dim=1) for layer in zip(*per_chunk, strict=True)]  # each [B, T, D]
+        return [layer[0] for layer in layers] if wave.ndim == 1 else layers
 
     def _chunks(self, wave: Tensor) -> list[Tensor]:
-        """Check a waveform and cut it, on the network's device, into the chunks to be processed, [n] each."""
-        if wave.ndim != 1 or not wave.is_floating_point():
+        """Check waveforms and cut them, on the network's device, into the chunks to be processed, [B, n] each."""
+        if wave.ndim not in (1, 2) or not wave.is_floating_point():
             raise ValueError(
-                f"a waveform is a floating point tensor of shape [samples], "
+                f"a waveform is a floating point tensor of shape [samples], or [waveforms, samples], "
                 f"got {wave.dtype} of shape {list(wave.shape)}"
             )
         if not torch.isfinite(wave).all():
-            raise ValueError(f"{int((~torch.isfinite(wave)).sum())} of {len(wave)} samples are not finite")
+            raise ValueError(f"{int((~torch.isfinite(wave)).sum())} of {wave.numel()} samples are not finite")
+        n_samples = wave.shape[-1]
         wave = wave.to(self.masker["positional_encoder"].scale)  # device and float32
-        chunks = [chunk for chunk in wave.split(self.config.chunk_samples) if len(chunk) > MIN_CHUNK]
+        wave = wave if wave.ndim == 2 else wave[None]  # [B, N]
+        chunks = [chunk for chunk in wave.split(self.config.chunk_samples, dim=1) if chunk.shape[1] > MIN_CHUNK]
         if not chunks:
             shortest = MIN_CHUNK + 1
             raise ValueError(
-                f"a waveform of {len(wave)} samples is too short: at least {shortest} samples "
+                f"a waveform of {n_samples} samples is too short: at least {shortest} samples "
                 f"({shortest / self.config.sample_rate:.4f} s at {self.config.sample_rate} Hz) are needed"
             )
         return chunks
 
     def _chunk_activations(self, chunk: Tensor, branch: int, summed: bool, decoder: bool) -> list[Tensor]:
-        """Run one chunk, [1, n], through the network; return [1, T, D] for every layer."""
+        """Run one chunk, [B, n], through the network; return [B, T, D] for every layer."""
         x = self.wav_encoder["post_net"](self.wav_encoder["encoder"](chunk))
         valid = torch.arange(x.shape[1], device=x.device) < chunk.shape[1] // MASK_HOP  # [T]
         keys = None if valid.all() else valid[None, :]  # [1 for every query, T]

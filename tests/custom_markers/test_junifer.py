@@ -22,6 +22,7 @@ from auralign.features import read_features
 from custom_markers.audio import AudioError, read_audio, resample
 from custom_markers.encodecmae.checkpoint import save_checkpoint
 from custom_markers.encodecmae.checkpoint import untrained as make_untrained
+from custom_markers.encodecmae.marker import EncodecMAE
 from custom_markers.encodecmae.mel import normalised_mel
 from custom_markers.encodecmae.network import NetworkConfig
 from custom_markers.preflight import MissingInputs
@@ -108,6 +109,43 @@ def test_layers_branch_decoder_and_pooling(make_yaml, untrained, sounds):
     assert list(layers) == [0, len(activations) - 1]
     for index, layer in layers.items():
         assert np.abs(layer.sel(stimulus="stim5_noise").values - activations[index].mean(dim=0).numpy()).max() < 1e-6
+
+
+def test_batches_give_the_same_features_as_single_sounds(make_yaml, untrained, sounds, monkeypatch):
+    random = np.random.default_rng(1)
+    for name, samples in (("stim200_short", 15000), ("stim201_noise", 22050), ("stim202_noise", 22050)):
+        soundfile.write(sounds / f"{name}.wav", 0.1 * random.standard_normal(samples), 44100)
+    batches = []
+    original = EncodecMAE.layers_of_batch
+    monkeypatch.setattr(
+        EncodecMAE, "layers_of_batch", lambda self, waves: batches.append(len(waves)) or original(self, waves)
+    )
+    single = make_yaml(untrained, name="single")
+    batched = make_yaml({**untrained, "batch_size": 4}, LOGMEL, name="batched")
+    for yaml_file in (single, batched):
+        _succeed("run", yaml_file)
+        _succeed("collect", yaml_file)
+    # the fourth sound is shorter: it waits for its own turn
+    assert batches == [1, 1, 1, 1, 1, 1, 3, 1, 2]
+    for index, layer in _features(single, "net").items():
+        other = _features(batched, "net")[index]
+        assert list(other.stimulus.values) == list(layer.stimulus.values)
+        assert np.abs(other.values - layer.values).max() < 1e-6
+    # the size of a batch is no part of what features are: nothing is computed again
+    _succeed("run", make_yaml({**untrained, "batch_size": 2}, LOGMEL, name="batched"))
+    assert len(batches) == 9
+
+
+def test_a_batch_leaves_out_sounds_that_have_features(make_yaml, untrained, monkeypatch):
+    yaml_file = make_yaml({**untrained, "batch_size": 8})
+    _succeed("run", yaml_file, "--element", "stim11_louder")
+    batches = []
+    original = EncodecMAE.layers_of_batch
+    monkeypatch.setattr(
+        EncodecMAE, "layers_of_batch", lambda self, waves: batches.append(len(waves)) or original(self, waves)
+    )
+    _succeed("run", yaml_file)
+    assert batches == [2]
 
 
 def test_permuting_changes_the_features(make_yaml, untrained):
@@ -424,7 +462,7 @@ def test_a_bad_sound_can_be_skipped_and_is_listed_at_the_end(make_yaml, untraine
 @pytest.mark.parametrize(
     ("marker", "expected"),
     [
-        ({"seedd": 1}, r"seedd = 1: Extra inputs are not permitted.*Allowed parameters: on, name, checkpoint"),
+        ({"seedd": 1}, r"seedd = 1: Extra inputs are not permitted.*Allowed parameters: on, name, .*checkpoint"),
         ({"branch": 2}, r"branch = 2"),
         ({"config": {"dims": 3}}, r"config: .*'dims'.*Allowed keys: front_end, mel_bins, dim"),
         ({"checkpoint": "mel256-ec-base"}, r"config: .* is for checkpoint: untrained"),

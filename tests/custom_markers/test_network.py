@@ -30,6 +30,9 @@ STIMULI = [
 RULES = [(branch, last_layer) for branch in (0, 1) for last_layer in ("branch", "summed")]
 # 5 heads of 12 // 5 = 2 dimensions: as in the large network, the projection (10) is narrower than the model
 TINY = NetworkConfig(mel_bins=8, dim=12, heads=5, ff=20, encoder_layers=3, decoder_layers=2)
+TINY_CODEC = NetworkConfig(
+    front_end="ec", codec_filters=2, codec_dim=6, dim=12, heads=5, ff=20, encoder_layers=3, decoder_layers=2
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -207,12 +210,23 @@ def test_chunks_are_independent_and_short_tails_dropped():
         assert torch.equal(network.activations(wave[: 6000 + tail])[1], parts[0])
 
 
+@pytest.mark.parametrize("config", [TINY, TINY_CODEC], ids=["mel", "ec"])
+def test_a_batch_gives_what_single_waves_give(config):
+    network = random_tiny(config)
+    waves = torch.stack([noise_wave(100_000, seed) for seed in (1, 2, 3)])  # two chunks each
+    together = network.activations(waves, decoder=True)
+    for row, wave in enumerate(waves):
+        for alone, batch in zip(network.activations(wave, decoder=True), together, strict=True):
+            assert (batch[row] - alone).abs().max() / alone.std() < 1e-5
+
+
 @pytest.mark.parametrize(
     ("wave", "message"),
     [
         (torch.zeros(2048), "2048 samples is too short: at least 2049 samples"),
         (torch.zeros(0), "0 samples is too short"),
-        (torch.zeros(1, 5000), r"shape \[1, 5000\]"),
+        (torch.zeros(1, 1, 5000), r"shape \[1, 1, 5000\]"),
+        (torch.zeros(2, 100), "100 samples is too short"),
         (torch.zeros(5000, dtype=torch.int16), "torch.int16"),
         (torch.full((5000,), float("nan")), "5000 of 5000 samples are not finite"),
     ],

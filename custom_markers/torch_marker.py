@@ -1,0 +1,290 @@
+"""The base class of markers around any torch network: a network, names of layers, and nothing else to write."""
+
+from __future__ import annotations  # torch is imported when it is used, see `hooks`
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import PrivateAttr
+
+from .audio import AudioError
+from .base import AudioMarker
+from .hooks import HookError, Stage, record
+from .layers import select_layers
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+# sounds in one pass where `batch_size` is auto: a processor gains nothing from more than one
+AUTO_BATCH = {"cpu": 1, "gpu": 16}
+
+
+class TorchMarker(AudioMarker):
+    """Layers of a torch network, averaged over time, all from one pass.
+
+    A subclass gives `SAMPLE_RATE`, `VERSION`, `build` and `stages`, and where needed `forward` and `frames`. It may
+    declare parameters of its own as annotated fields. docs/your_network.md shows one.
+
+    Parameters
+    ----------
+    layers : "all" or list of int, float or str
+        Indices, relative depths from 0.0 to 1.0, or names.
+    pooling : {"mean", "none"}
+        Mean over the time axis (one vector per layer; a layer without time is stored as it is), or all frames (a time
+        series per layer).
+    device : str
+        `auto` (a GPU where there is one), or a torch device.
+    batch_size : "auto" or int
+        Most sounds in one pass; auto is 1 on the processor and 16 on a GPU.
+    """
+
+    _DEPENDENCIES: ClassVar[set] = {"soundfile", "soxr", "torch"}
+    VOLATILE: ClassVar[tuple[str, ...]] = ("device", "batch_size")
+
+    layers: Literal["all"] | list[int | float | str] = "all"
+    pooling: Literal["mean", "none"] = "mean"
+    device: str = "auto"
+    batch_size: Literal["auto"] | int = "auto"
+
+    _network: Any = PrivateAttr(None)
+    _stages: Any = PrivateAttr(None)  # by layer index
+    _identity: Any = PrivateAttr(None)
+    _units: Any = PrivateAttr(default_factory=dict)  # by stage name, of the first sound
+
+    # ------------------------------------------------------------------ what a subclass gives
+
+    def build(self) -> nn.Module:
+        """Make or load the network; called once. `MissingInputs` where its weights cannot be had."""
+        raise TypeError(f"{type(self).__name__} does not make a network (build).")
+
+    def stages(self, network: nn.Module) -> list[Stage]:
+        """Return all layers that can be stored, in order of depth."""
+        raise TypeError(f"{type(self).__name__} does not say where its layers are (stages).")
+
+    def forward(self, network: nn.Module, waves: Tensor) -> Any:
+        """Run the network; what it returns is not used.
+
+        Parameters
+        ----------
+        network : nn.Module
+            In evaluation mode, on the device.
+        waves : Tensor, shape [B, samples], float32
+            Sounds of equal length at `SAMPLE_RATE`, on the device.
+
+        Raises
+        ------
+        AudioError
+            The sounds cannot be used, for example because they are too short.
+        """
+        return network(waves)
+
+    def frames(self, stage: Stage, n_samples: int) -> int | None:
+        """Return how many frames from the start cover a sound of `n_samples`, for networks that pad; None: all."""
+        return None
+
+    def weights_identity(self, network: nn.Module) -> dict[str, Any]:
+        """Return what identifies the weights, for the metadata: by default a checksum of all parameters and buffers."""
+        return {"network_sha256": state_sha256(network)}
+
+    # ------------------------------------------------------------------ what this class makes of it
+
+    def validate_marker_params(self) -> None:
+        """Check what can be checked without the network."""
+        super().validate_marker_params()
+        if self.batch_size != "auto" and self.batch_size < 1:
+            raise ValueError(f"batch_size: {self.batch_size} is less than 1. Allowed: auto, or 1, 2, ...")
+
+    def prepare(self) -> None:
+        """Make the network and check its layers against the parameters, once.
+
+        Raises
+        ------
+        ValueError
+            The device is not there, there is no such layer, or the parameters do not go with the network.
+        """
+        if self._network is not None:
+            return
+        import torch
+
+        device = torch_device(self.device)
+        network = self.build()
+        if not isinstance(network, torch.nn.Module):
+            raise TypeError(f"{type(self).__name__}.build gives a {type(network).__name__}, not a torch.nn.Module.")
+        stages = list(self.stages(network))
+        names = [stage.name for stage in stages]
+        if not names or len(set(names)) != len(names):
+            raise HookError(
+                f"{type(self).__name__}.stages must give at least one layer, each of another name: {names}."
+            )
+        chosen = {index: stages[index] for index in select_layers(self.layers, names)}
+        timeless = [stage.name for stage in chosen.values() if not stage.has_time]
+        if self.pooling == "none" and timeless:
+            raise ValueError(
+                f"pooling: none stores time series, but these layers of {self.name} have no time axis: "
+                f"{', '.join(timeless)}. Leave them out (layers), or write pooling: mean."
+            )
+        if self.batch_limit() > 1 and (module := _mixes_sounds(network)):
+            raise ValueError(
+                f"batch_size: {self.batch_size}: {module} of {self.name} normalises with the statistics of the batch "
+                "(track_running_stats=False), so that a sound's values would depend on its neighbours. Write "
+                "batch_size: 1."
+            )
+        self._stages = chosen
+        self._network = network.to(device).eval()
+
+    def layer_names(self) -> dict[int, str]:
+        """Return the names of the selected stages by their index among all stages."""
+        self.prepare()
+        return {index: stage.name for index, stage in self._stages.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what identifies the weights, and where every layer is in the network."""
+        self.prepare()
+        if self._identity is None:
+            self._identity = self.weights_identity(self._network)
+        return {"stages": {str(index): str(stage) for index, stage in self._stages.items()}, **self._identity}
+
+    def storage_type(self, input_type: str, output_feature: str) -> str:
+        """Return "vector" for time means, "timeseries" for frames."""
+        return "vector" if self.pooling == "mean" else "timeseries"
+
+    def batch_limit(self) -> int:
+        """Return how many sounds go through the network at once."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        return AUTO_BATCH["cpu" if torch_device(self.device).type == "cpu" else "gpu"]
+
+    def layers_of(self, wave: np.ndarray) -> list[np.ndarray]:
+        """Compute the selected layers of one sound: shape (units,), or (frames, units) without pooling."""
+        return self.layers_of_batch([wave])[0]
+
+    def layers_of_batch(self, waves: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Compute the selected layers of several sounds of equal length, at most `batch_limit()` in one pass.
+
+        Raises
+        ------
+        ValueError
+            The sounds differ in length.
+        AudioError
+            The network cannot take sounds of this length.
+        HookError
+            A stage does not fit the network, or its units change with the length of the sound.
+        """
+        lengths = sorted({len(wave) for wave in waves})
+        if len(lengths) > 1:
+            raise ValueError(f"{self.name}: the sounds of a batch must be of equal length; given: {lengths} samples.")
+        self.prepare()
+        limit = self.batch_limit()
+        return [sound for start in range(0, len(waves), limit) for sound in self._pass(waves[start : start + limit])]
+
+    def activations(self, network: nn.Module, stages: list[Stage], waves: Tensor) -> dict[str, Tensor]:
+        """Return a copy of every stage's tensor by its name; a network that runs in several passes overrides it.
+
+        Values that are not finite are found later, sound by sound, so that the right file is named.
+        """
+        return record(network, stages, lambda: self.forward(network, waves), batch=len(waves), finite=False)
+
+    def _pass(self, waves: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Run one batch and return, for every sound, its pooled layers."""
+        import torch
+
+        n_samples = len(waves[0])
+        batch = torch.from_numpy(np.stack(waves).astype(np.float32)).to(torch_device(self.device))  # [B, N]
+        stages = list(self._stages.values())
+        try:
+            with torch.inference_mode(), _full_precision():
+                tensors = self.activations(self._network, stages, batch)
+                # [B, units] or [B, T, units] each
+                pooled = [self._pooled(stage, tensors.pop(stage.name), n_samples) for stage in stages]
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise AudioError(
+                f"{self.name}: the network fails at a sound of {n_samples} samples "
+                f"({n_samples / self.SAMPLE_RATE:.3f} s at {self.SAMPLE_RATE} Hz): {error}"
+            ) from error
+        return [list(sound) for sound in zip(*(layer.cpu().numpy() for layer in pooled), strict=True)]
+
+    def _pooled(self, stage: Stage, tensor: Tensor, n_samples: int) -> Tensor:
+        """Bring a stage's tensor into its stored form, float32: [B, units], or [B, T, units] without pooling."""
+        values = stage.arranged(tensor).float()
+        units = self._units.setdefault(stage.name, values.shape[-1])
+        if units != values.shape[-1]:
+            raise HookError(
+                f"stage {stage.name!r} ({stage}): {values.shape[-1]} units for a sound of {n_samples} samples, {units} "
+                "for an earlier one. Is one of these axes time?"
+            )
+        if not stage.has_time:
+            return values
+        n_frames = self.frames(stage, n_samples)
+        if n_frames is not None:
+            if not 1 <= n_frames <= values.shape[1]:
+                raise HookError(
+                    f"stage {stage.name!r} ({stage}): frames() gives {n_frames} for a sound of {n_samples} samples. "
+                    f"Allowed: 1 to {values.shape[1]}, the frames of the layer, or None for all."
+                )
+            values = values[:, :n_frames]
+        return values.mean(dim=1) if self.pooling == "mean" else values
+
+
+def torch_device(device: str) -> torch.device:
+    """Return the torch device of the parameter `device`; `auto` is the first CUDA GPU, else the processor.
+
+    Raises
+    ------
+    ValueError
+        It is not there; the message says which are.
+    """
+    import torch
+
+    n_gpus = torch.cuda.device_count()
+    here = ["cpu", *(["cuda"] if n_gpus else []), *(f"cuda:{index}" for index in range(n_gpus))]
+    here += ["mps"] if torch.backends.mps.is_available() else []
+    if device == "auto":
+        return torch.device("cuda" if n_gpus else "cpu")
+    if device not in here:
+        raise ValueError(f"device: {device!r} is not on this machine. Allowed here: auto, {', '.join(here)}.")
+    return torch.device(device)
+
+
+def state_sha256(network: nn.Module) -> str:
+    """Identify a network by its state: sha256 over name, type, shape and bytes of its sorted parameters and buffers.
+
+    A shared tensor enters once, buffers that are not saved (`persistent=False`) enter, too. Strides, numbers of heads
+    and code are no tensors: `VERSION` and the marker's parameters stand for them.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted([*network.named_parameters(), *network.named_buffers()], key=lambda item: item[0]):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _mixes_sounds(network: nn.Module) -> str | None:
+    """Return the path of a batch normalisation that uses the statistics of the batch also in evaluation mode."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    batch_norms = ((name, module) for name, module in network.named_modules() if isinstance(module, _BatchNorm))
+    return next((name for name, module in batch_norms if module.running_mean is None), None)
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keep GPUs from rounding to TF32 (10 bits), which they do in convolutions by default: values stay the CPU's."""
+    from torch import backends
+
+    switches = (backends.cudnn, backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    try:
+        for switch in switches:
+            switch.allow_tf32 = False
+        yield
+    finally:
+        for switch, allowed in zip(switches, before, strict=True):
+            switch.allow_tf32 = allowed
