@@ -1,77 +1,186 @@
-"""Scores of one (features, layer, estimator): computed once, written atomically, found again by what made them."""
+"""Results of one (features, layer, estimator): computed once, written atomically, found again by what made them."""
 
 import hashlib
 import json
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from .arrays import StoredArray
 from .ceilings import noise_corrected
-from .config import Center, Lasso, Ridge
-from .engines import ENGINES, Split
+from .config import Center
+from .confounds import remove_confounds
+from .engines import ENGINES, EstimatorConfig, Removal, Split, SplitResult
 
 # raise it whenever a change of code changes scores: older blocks are then computed again
-CODE_VERSION = 1
+CODE_VERSION = 2
+# targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
+TARGETS_AT_ONCE = 8192
+
+SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
+SELECTED = ("target", "split", "unit", "weight")
 
 
-def block_key(
-    x: np.ndarray, y: np.ndarray, splits: list[Split], estimator: Ridge | Lasso, center: Center, engine: str
-) -> str:
-    """Hash everything that determines a block: the numbers themselves, the splits and the settings.
+@dataclass(frozen=True)
+class Job:
+    """Everything that determines one block.
 
-    Parameters
+    Attributes
     ----------
-    x : ndarray, shape (n_stimuli, n_units)
-    y : ndarray, shape (n_stimuli, n_targets, n_repetitions)
+    bands : tuple of StoredArray, each of shape (n_stimuli, n_units)
+        The layer; of a joined feature set one per part.
+    responses : StoredArray, shape (n_stimuli, n_targets, n_repetitions)
+    splits : list of (development, test)
+    estimator, center : configuration
+    engine : str
+    removal : Removal or None
+    zscore : bool
+    folder : Path
+        Of the results of all blocks.
     """
-    digest = hashlib.sha256()
-    for array in (x, y, *(part for split in splits for part in split)):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    settings = [CODE_VERSION, estimator.model_dump(mode="json"), center.model_dump(mode="json"), engine]
-    digest.update(json.dumps(settings, sort_keys=True).encode())
-    return digest.hexdigest()[:32]
+
+    bands: tuple[StoredArray, ...]
+    responses: StoredArray
+    splits: list[Split]
+    estimator: EstimatorConfig
+    center: Center
+    engine: str
+    removal: Removal | None
+    zscore: bool
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """Hash of the numbers themselves, the splits and the settings."""
+        digest = hashlib.sha256()
+        for array in (*self.bands, self.responses):
+            digest.update(array.sha256.encode())
+            digest.update(array.rows.tobytes())
+        for part in (part for split in self.splits for part in split):
+            digest.update(f"{len(part)}".encode())
+            digest.update(part.tobytes())
+        settings = [CODE_VERSION, self.zscore, self.estimator.model_dump(mode="json")]
+        settings.append(self.center.model_dump(mode="json"))
+        if self.removal is not None:
+            digest.update(self.removal.confounds.tobytes())
+            settings.append(sorted(self.removal.apply_to))
+        digest.update(json.dumps([*settings, self.engine, len(self.bands)], sort_keys=True).encode())
+        return digest.hexdigest()[:32]
+
+    @property
+    def scores_file(self) -> Path:
+        """Where the scores of the block are, once it is done."""
+        return self.folder / f"{self.key}.parquet"
+
+    @property
+    def selected_file(self) -> Path:
+        """Where the selected features of the block are, for sparse estimators."""
+        return self.folder / f"{self.key}.selected.parquet"
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the estimator selects features."""
+        return self.estimator.kind != "ridge"
 
 
-def compute_block(
-    x: np.ndarray,
-    y: np.ndarray,
-    splits: list[Split],
-    estimator: Ridge | Lasso,
-    center: Center,
-    engine: str,
-    path: Path,
-) -> None:
-    """Compute one block on one BLAS thread and write it to `path`.
+def compute_block(job: Job) -> None:
+    """Compute one block on one BLAS thread and write it.
 
-    Where there are repetitions, models are fitted to their mean and to each of them (for the noise correction).
-    Columns: `target` (position), `split`, scores, `alpha`, `n_train`, `n_test`.
+    Columns: `SCORES`, with `target` the position; with repetitions those of `noise_corrected`.
     """
-    n_targets, n_repetitions = y.shape[1:]
-    mean = y.mean(axis=2)
-    columns = mean if n_repetitions == 1 else np.concatenate([mean, *np.moveaxis(y, 2, 0)], axis=1)
+    bands = [band.load() for band in job.bands]
+    x = bands[0] if len(bands) == 1 else np.concatenate(bands, axis=1)
+    widths = tuple(band.shape[1] for band in bands)
+    n_targets = job.responses.shape[1]
+    at_once = TARGETS_AT_ONCE if _fits_targets_alone(job.estimator) else n_targets
+    scores, selected = [], []
     with threadpool_limits(1):
-        results = ENGINES[engine](x, columns, splits, estimator, center)
-    tables = []
-    for number, (result, (development, test)) in enumerate(zip(results, splits, strict=True)):
-        own = slice(0, n_targets)
-        table = {
-            "target": np.arange(n_targets),
-            "split": number,
-            "r2": result.r2[own],
-            "r2_corr": result.r2_corr[own],
-            "alpha": result.alpha[own],
-            "n_train": len(development),
-            "n_test": len(test),
+        for start in range(0, n_targets, at_once):
+            y = job.responses.load(slice(start, start + at_once))
+            for number, (result, split) in enumerate(zip(_run(job, x, y, widths), job.splits, strict=True)):
+                scores.append(_scores(job, y, result, split).assign(split=number))
+                scores[-1]["target"] += start
+                if job.is_sparse:
+                    selected += [
+                        (start + target, number, units, weights)
+                        for target, (units, weights) in enumerate(result.selected)
+                    ]
+    if job.is_sparse:
+        write_atomically(_selected(selected), job.selected_file)
+    # the scores last: where they are, the block is done
+    write_atomically(pd.concat(scores, ignore_index=True), job.scores_file)
+
+
+def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
+    """Tell whether a target's fit does not depend on which others are fitted with it."""
+    return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
+
+
+def _run(job: Job, x: np.ndarray, y: np.ndarray, widths: tuple[int, ...]) -> list[SplitResult]:
+    """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
+
+    The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
+    """
+
+    def fit(columns: np.ndarray, estimator: EstimatorConfig) -> list[SplitResult]:
+        return ENGINES[job.engine](x, columns, job.splits, estimator, job.center, widths, job.removal, job.zscore)
+
+    of_mean = fit(y.mean(axis=2), job.estimator)
+    if y.shape[2] == 1:
+        return of_mean
+    single = job.estimator
+    if single.kind == "ridge":
+        # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
+        # with the other predictions (their reliability) is undefined
+        single = single.model_copy(update={"unpredictable": "published"})
+    repetitions = list(np.moveaxis(y, 2, 0))  # each [n_stimuli, n_targets]
+    together = _fits_targets_alone(single)
+    runs = [fit(columns, single) for columns in ([np.concatenate(repetitions, axis=1)] if together else repetitions)]
+    return [
+        replace(mean, prediction=np.concatenate([mean.prediction, *(result.prediction for result in of_split)], axis=1))
+        for mean, *of_split in zip(of_mean, *runs, strict=True)
+    ]
+
+
+def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.DataFrame:
+    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions]."""
+    development, test = split
+    n_targets, n_repetitions = y.shape[1:]
+    own = slice(0, n_targets)
+    table = {
+        "target": np.arange(n_targets),
+        "r2": result.r2[own],
+        "r2_corr": result.r2_corr[own],
+        "r2_dev": result.r2_dev[own],
+        "alpha": result.alpha[own],
+        "n_train": len(development),
+        "n_test": len(test),
+    }
+    if n_repetitions > 1:
+        single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
+        data = y[development]
+        if job.removal is not None and "y" in job.removal.apply_to:
+            flat, _ = remove_confounds(y.reshape(len(y), -1), job.removal.confounds, development, test)
+            data = flat.reshape(data.shape)
+        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2)))
+    return pd.DataFrame(table)
+
+
+def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Make the long table of selected units from (target, split, units, weights)."""
+    counts = [len(units) for _, _, units, _ in rows]
+    return pd.DataFrame(
+        {
+            "target": np.repeat([row[0] for row in rows], counts).astype(np.int32),
+            "split": np.repeat([row[1] for row in rows], counts).astype(np.int32),
+            "unit": np.concatenate([row[2] for row in rows]).astype(np.int32),
+            "weight": np.concatenate([row[3] for row in rows]),
         }
-        if n_repetitions > 1:
-            single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-            table.update(noise_corrected(result.r2_corr[own], y[development], np.moveaxis(single, 1, 2)))
-        tables.append(pd.DataFrame(table))
-    write_atomically(pd.concat(tables, ignore_index=True), path)
+    )
 
 
 def write_atomically(table: pd.DataFrame, path: Path) -> None:
@@ -95,15 +204,21 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
-def read_block(path: Path) -> pd.DataFrame | None:
-    """Read a block; None where there is none, or one that cannot be read (which is removed)."""
+def read_block(path: Path, columns: tuple[str, ...] = SCORES) -> pd.DataFrame | None:
+    """Read a table of a block; None where there is none, or one that cannot be read (which is removed)."""
     if not path.exists():
         return None
     try:
         block = pd.read_parquet(path)
     except (OSError, ValueError):
         block = pd.DataFrame()
-    if not {"target", "split", "r2", "r2_corr", "alpha", "n_train", "n_test"} <= set(block.columns):
+    if not set(columns) <= set(block.columns):
         path.unlink(missing_ok=True)
         return None
     return block
+
+
+def is_done(job: Job) -> bool:
+    """Tell whether a block is there as a whole."""
+    scores = read_block(job.scores_file) is not None
+    return scores and (not job.is_sparse or read_block(job.selected_file, SELECTED) is not None)

@@ -2,40 +2,45 @@
 
 import json
 import os
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from .blocks import block_key, compute_block, read_block, write_atomically, write_text_atomically
+from .arrays import store_array
+from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_atomically, write_text_atomically
 from .config import Comparison
-from .engines import choose_engine
+from .engines import Removal, choose_engine
 from .errors import AuralignError
-from .paired_tests import check_tests, run_tests
+from .hypothesis_models import check_hypotheses
+from .paired_tests import check_tests
 from .provenance import describe
 from .study import Study, load_study
-from .summary import IDENTITY, edge_warnings, summarise
+from .summary import IDENTITY, edge_warnings, target_metadata
+from .tables import FILES, make_tables
+from .workers import run_unordered
 
 BLOCKS = ".blocks"
 
 
 @dataclass(frozen=True)
 class Block:
-    """One (features, layer, estimator) of a comparison and the file of its scores."""
+    """One (features, layer, estimator) of a comparison and what is to be computed for it."""
 
     features: str
     layer: int
     layer_name: str
     estimator: str
-    engine: str
-    path: Path
+    job: Job
 
 
-def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool = False) -> dict[str, pd.DataFrame]:
+def run_comparison(
+    config: Comparison, out: Path, n_jobs: int = 1, force: bool = False, scheduler: str | None = None
+) -> dict[str, pd.DataFrame]:
     """Run a comparison into a folder and return its tables.
 
     Blocks that an earlier run finished are kept: a block's file is named by a hash of the numbers and settings that
@@ -45,50 +50,57 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
     ----------
     config : Comparison
     out : Path
-        Made if need be; gets scores.parquet, summary.tsv, comparisons.tsv and provenance.json.
+        Made if need be; gets the tables of `make_tables`, scores.parquet and provenance.json.
     n_jobs : int
-        Processes.
+        Processes of this machine.
     force : bool
         Compute every block again.
+    scheduler : str, optional
+        Address of a dask scheduler, whose workers then compute the blocks; instead of the configuration's.
 
     Returns
     -------
     dict of str to DataFrame
-        `scores`, `summary`, `comparisons`.
+        `scores`, and the tables by the name of their file without ending (`summary`, `comparisons`, ...).
 
     Raises
     ------
     AuralignError
     """
     started = time.time()
-    study = load_study(config)
     _make_writable(out)
     _make_writable(out / BLOCKS)
-    for notice in _replaced(config, out):
-        print(notice)
-    for warning in study.warnings:
-        print(warning)
-    check_tests(config.tests, {name: list(layers) for name, layers in study.features.items()})
-    blocks = _plan(config, study, out / BLOCKS)
-    missing = [block for block in blocks if force or read_block(block.path) is None]
-    if len(missing) < len(blocks):
-        print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
     try:
-        _compute(config, study, missing, n_jobs)
-        scores = _collect(study, blocks)
-        warnings = study.warnings + edge_warnings(scores, config)
-        for warning in warnings[len(study.warnings) :]:
-            print(warning)
-        summary = summarise(scores, study)
-        comparisons = run_tests(scores, summary, config.tests, config.fdr)
+        # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
+        with tempfile.TemporaryDirectory(dir=out / BLOCKS, prefix="inputs-") as scratch:
+            study = load_study(config, Path(scratch))
+            for notice in [*_replaced(config, out), *study.warnings]:
+                print(notice)
+            layers = {name: list(of_set) for name, of_set in study.features.items()}
+            corrected = study.targets.sizes["repetition"] > 1 and config.noise_correction != "off"
+            check_tests(config.tests, layers, corrected)
+            targets = target_metadata(study).set_index("target")
+            check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
+            blocks = _plan(config, study, (out / BLOCKS).absolute(), Path(scratch).absolute())
+            missing = [block for block in blocks if force or not is_done(block.job)]
+            if len(missing) < len(blocks):
+                print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
+            _compute(config, missing, n_jobs, scheduler or config.scheduler)
+            scores = _collect(study, blocks)
+            warnings = study.warnings + edge_warnings(scores, config)
+            for warning in warnings[len(study.warnings) :]:
+                print(warning)
+            tables = make_tables(config, study, scores, _collect_selected(study, blocks))
         write_atomically(scores, out / "scores.parquet")
-        write_atomically(summary, out / "summary.tsv")
-        write_atomically(comparisons, out / "comparisons.tsv")
+        for name, table in tables.items():
+            write_atomically(table, out / FILES[name])
+        for name in set(FILES) - set(tables):
+            (out / FILES[name]).unlink(missing_ok=True)  # of an earlier run with other settings
         provenance = describe(config, _features_metadata(study))
         provenance.update(
             stimuli=study.stimuli,
             splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
-            engines={block.estimator: block.engine for block in blocks},
+            engines={block.estimator: block.job.engine for block in blocks},
             warnings=warnings,
             blocks={"all": len(blocks), "computed": len(missing)},
             seconds=round(time.time() - started, 3),
@@ -100,7 +112,7 @@ def run_comparison(config: Comparison, out: Path, n_jobs: int = 1, force: bool =
             f"{error.filename or out}: results cannot be written there ({error.strerror or error}). What was computed "
             "is kept; make room, or choose another folder with --out."
         ) from error
-    return {"scores": scores, "summary": summary, "comparisons": comparisons}
+    return {"scores": scores, **tables}
 
 
 def _make_writable(folder: Path) -> None:
@@ -137,59 +149,69 @@ def _responses(config: Comparison, study: Study) -> np.ndarray:
     return y.mean(axis=2, keepdims=True) if config.noise_correction == "off" else y
 
 
-def _plan(config: Comparison, study: Study, folder: Path) -> list[Block]:
+def _plan(config: Comparison, study: Study, folder: Path, scratch: Path) -> list[Block]:
     y = _responses(config, study)
+    responses = store_array(y, scratch)
+    removal = None
+    if study.confounds is not None:
+        removal = Removal(study.confounds, tuple(config.confounds.apply_to))
     n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
     blocks = []
     for name, layers in study.features.items():
         for index, layer in layers.items():
             for label, estimator in config.estimators.items():
-                engine = choose_engine(config.engine, estimator, n_columns)
-                key = block_key(layer.to_numpy(), y, study.splits, estimator, config.center, engine)
-                path = folder / f"{key}.parquet"
-                blocks.append(Block(name, index, layer.attrs["layer_name"], label, engine, path))
+                engine = choose_engine(config.engine, estimator, n_columns, removal is not None)
+                job = Job(
+                    layer.bands,
+                    responses,
+                    study.splits,
+                    estimator,
+                    config.center,
+                    engine,
+                    removal,
+                    config.features[name].zscore,
+                    folder,
+                )
+                blocks.append(Block(name, index, layer.name, label, job))
     return blocks
 
 
-def _compute(config: Comparison, study: Study, blocks: list[Block], n_jobs: int) -> None:
-    y = _responses(config, study)
+def _compute(config: Comparison, blocks: list[Block], n_jobs: int, scheduler: str | None) -> None:
     # slow blocks first, so that no process is left alone with one at the end
-    order = sorted(blocks, key=lambda block: config.estimators[block.estimator].kind != "lasso")
-    tasks = (
-        delayed(compute_block)(
-            study.features[block.features][block.layer].to_numpy(),
-            y,
-            study.splits,
-            config.estimators[block.estimator],
-            config.center,
-            block.engine,
-            block.path,
-        )
-        for block in order
-    )
-    workers = Parallel(n_jobs=min(n_jobs, max(len(blocks), 1)), return_as="generator_unordered")
-    with tqdm(total=len(blocks), desc=config.name, unit="block", disable=not blocks) as progress:
-        for _ in workers(tasks):
+    jobs = sorted((block.job for block in blocks), key=lambda job: not job.is_sparse)
+    if not jobs:
+        return
+    with tqdm(total=len(jobs), desc=config.name, unit="block") as progress:
+        for _ in run_unordered(compute_block, jobs, min(n_jobs, len(jobs)), scheduler):
             progress.update()
 
 
 def _collect(study: Study, blocks: list[Block]) -> pd.DataFrame:
-    """Join the blocks into one table, one row per features x layer x target x estimator x split."""
-    names = study.targets.target.to_numpy()
-    tables = []
-    for block in blocks:
-        table = read_block(block.path)
-        table.insert(0, "features", block.features)
-        table.insert(1, "layer", block.layer)
-        table.insert(2, "layer_name", block.layer_name)
-        table["target"] = names[table["target"]]
-        table.insert(4, "estimator", block.estimator)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)[[*IDENTITY, *tables[0].columns.drop(IDENTITY)]]
+    """Join the scores of all blocks, one row per features x layer x target x estimator x split."""
+    return _joined([(block, read_block(block.job.scores_file)) for block in blocks], study)
+
+
+def _collect_selected(study: Study, blocks: list[Block]) -> pd.DataFrame | None:
+    """Join what sparse estimators selected, one row per features x layer x target x estimator x split x unit."""
+    sparse = [block for block in blocks if block.job.is_sparse]
+    if not sparse:
+        return None
+    return _joined([(block, read_block(block.job.selected_file, SELECTED)) for block in sparse], study)
+
+
+def _joined(tables: list[tuple[Block, pd.DataFrame]], study: Study) -> pd.DataFrame:
+    """Put the tables of blocks below each other, with the names of what they are of."""
+    counts = [len(table) for _, table in tables]
+    joined = pd.concat([table for _, table in tables], ignore_index=True)
+    for column in ("features", "layer", "layer_name", "estimator"):
+        values = [getattr(block, column) for block, _ in tables]
+        joined[column] = np.repeat(np.array(values, dtype=np.int64 if column == "layer" else object), counts)
+    joined["target"] = study.targets.target.to_numpy().astype(object)[joined["target"].to_numpy()]
+    return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]
 
 
 def _features_metadata(study: Study) -> dict[str, dict]:
-    return {name: next(iter(layers.values())).attrs["metadata"] for name, layers in study.features.items()}
+    return {name: next(iter(layers.values())).metadata for name, layers in study.features.items()}
 
 
 def available_cores() -> int:

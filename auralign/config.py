@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,11 +10,25 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigError
+from .hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis, Metric
 
 # numpy's legacy generators take no larger seed
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 # names become parts of file names and of labels
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+# where a feature set may come from
+SOURCES = ("storage", "table", "activations", "song165", "join")
+# by kind of targets: keys that it needs, and keys that it may have
+TARGET_KEYS = {
+    "components": (["dataset"], []),
+    "voxels": (["dataset"], []),
+    "table": (["table"], []),
+    "published_components": (["folder"], []),
+    "published_voxels": (["folder", "study"], ["repetitions", "subjects", "rois", "regions"]),
+    "song165": (["folder"], ["window"]),
+}
 
 
 class Section(BaseModel):
@@ -25,41 +38,85 @@ class Section(BaseModel):
 
 
 class Features(Section):
-    """One feature set: a marker in a junifer storage, or a table."""
+    """One feature set.
+
+    A marker in a junifer storage; a table; a folder of published activations; the acoustic features of song165; or
+    other sets of this comparison side by side.
+    """
 
     storage: Path | None = None
     marker: str | None = None
     table: Path | None = None
+    activations: Path | None = None
+    network: str | None = None
+    permuted: bool = False
+    stimuli: Path | None = None
+    song165: Path | None = None
+    join: Annotated[list[str], Field(min_length=2)] | None = None
     layers: Literal["all"] | list[int] = "all"
     exclude_layers: list[int] = []
+    # divide every unit by its standard deviation over the development stimuli
+    zscore: bool = False
 
     @model_validator(mode="after")
     def _one_source(self) -> Features:
-        if (self.storage is None) == (self.table is None):
-            raise ValueError("give either `storage` and `marker` (junifer features), or `table`")
-        if self.storage is not None and self.marker is None:
-            raise ValueError("`storage` needs `marker`: the name that the marker has in the junifer YAML")
-        if self.table is not None and self.marker is not None:
-            raise ValueError("`marker` belongs to `storage`; a `table` has none")
+        given = [key for key in SOURCES if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give one of: `storage` and `marker` (junifer features), `table`, `activations` and `network` "
+                f"(published ones), `song165`, `join` (names of sets); given: {given}"
+            )
+        if (self.storage is None) != (self.marker is None):
+            raise ValueError("`storage` and `marker` (the name that the marker has in the junifer YAML) go together")
+        if (self.activations is None) != (self.network is None):
+            raise ValueError("`activations` (a folder) and `network` (its name in the published study) go together")
+        if self.activations is None and (self.permuted or self.stimuli is not None):
+            raise ValueError("`permuted` and `stimuli` belong to `activations`")
+        if self.join is not None and (self.layers != "all" or self.exclude_layers):
+            raise ValueError("`join` takes no `layers`: choose them in the sets that are joined")
+        if self.join is not None and self.zscore:
+            raise ValueError("`join` takes no `zscore`: the joined sets are scaled as wholes")
         return self
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder that the set is read from; None for a joined one."""
+        return next((getattr(self, key) for key in SOURCES if key != "join" and getattr(self, key) is not None), None)
 
 
 class Targets(Section):
-    """The responses: the components or voxels of a dataset, or a table."""
+    """The responses: of a dataset, of the published archives, of song165, or of a table."""
 
-    kind: Literal["components", "voxels", "table"]
+    kind: Literal["components", "voxels", "table", "published_components", "published_voxels", "song165"]
     dataset: Path | None = None
     table: Path | None = None
+    folder: Path | None = None
+    study: Literal["NH2015", "B2021"] | None = None
+    repetitions: Literal[2, 3] | None = None
+    subjects: list[int] | None = None
+    rois: list[str] | None = None
+    regions: Path | None = None
+    window: tuple[float, float] | None = None
     target_table: Path | None = None
 
     @model_validator(mode="after")
-    def _source(self) -> Targets:
-        wanted, other = ("table", "dataset") if self.kind == "table" else ("dataset", "table")
-        if getattr(self, wanted) is None:
-            raise ValueError(f"kind: {self.kind} needs `{wanted}`")
-        if getattr(self, other) is not None:
-            raise ValueError(f"kind: {self.kind} takes no `{other}`")
+    def _keys_of_the_kind(self) -> Targets:
+        needed, optional = TARGET_KEYS[self.kind]
+        given = self.model_fields_set - {"kind", "target_table"}
+        given = {key for key in given if getattr(self, key) is not None}
+        for key in needed:
+            if key not in given:
+                raise ValueError(f"kind: {self.kind} needs `{key}`")
+        surplus = sorted(given - {*needed, *optional})
+        if surplus:
+            allowed = ", ".join([*needed, *optional, "target_table"])
+            raise ValueError(f"kind: {self.kind} takes no `{surplus[0]}`; its keys are {allowed}")
         return self
+
+    @property
+    def path(self) -> Path:
+        """The file or folder that the responses are read from."""
+        return next(path for path in (self.dataset, self.table, self.folder) if path is not None)
 
 
 class Stimuli(Section):
@@ -118,6 +175,7 @@ class Ridge(Section):
     alphas: Annotated[list[float], BeforeValidator(_expand_alphas)] = [float(a) for a in np.logspace(-3, 8, 12)]
     cv: Literal["loo"] | Annotated[int, Field(ge=2)] = "loo"
     per_target: bool = True
+    unpredictable: Literal["mean", "published"] = "mean"
     seed: Seed = 0
 
     @field_validator("alphas")
@@ -138,21 +196,26 @@ class Lasso(Section):
     seed: Seed = 0
 
 
+class MultitaskLasso(Section):
+    """Lasso of all targets together: one alpha, and a feature is selected for all of them or for none."""
+
+    kind: Literal["multitask_lasso"]
+    n_alphas: int = Field(default=50, ge=2)
+    eps: float = Field(default=1e-3, gt=0, lt=1)
+    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = 5
+    standardise_targets: bool = False
+    seed: Seed = 0
+
+
 class Confounds(Section):
     """Variables to remove from features and responses inside the splits."""
 
     table: Path | None = None
     apply_to: list[Literal["x", "y"]] = ["x", "y"]
 
-    @field_validator("table")
-    @classmethod
-    def _not_yet(cls, table: Path | None) -> Path | None:
-        if table is not None:
-            raise ValueError("this version does not remove confounds; leave `table: null`")
-        return table
 
-
-Estimator = Annotated[Ridge | Lasso, Field(discriminator="kind")]
+KINDS = (Ridge, Lasso, MultitaskLasso, DepthByRegion, DomainMatch, BestOverall)
+Estimator = Annotated[Ridge | Lasso | MultitaskLasso, Field(discriminator="kind")]
 
 
 class Selector(Section):
@@ -166,9 +229,18 @@ class Selector(Section):
 class Test(Section):
     """One comparison of two selections of scores, paired over splits."""
 
-    metric: Literal["r2", "r2_corr"]
+    metric: Metric
     a: Selector
     b: Selector
+
+
+class AboveChance(Section):
+    """A test of every ridge score against permuted stimuli."""
+
+    n_permutations: int = Field(default=1000, ge=19, le=1_000_000)
+    # "category": stimuli change places within their category only
+    within: Literal["category"] | None = None
+    seed: Seed = 0
 
 
 class Comparison(Section):
@@ -188,7 +260,10 @@ class Comparison(Section):
     ] = "auto"
     missing: Literal["error", "drop"] = "error"
     engine: Literal["auto", "julearn", "multitarget"] = "auto"
+    scheduler: str | None = None
     tests: list[Test] = []
+    hypotheses: list[Hypothesis] = []
+    above_chance: AboveChance | None = None
     fdr: float = Field(default=0.05, gt=0, lt=1)
 
     @model_validator(mode="after")
@@ -204,6 +279,31 @@ class Comparison(Section):
                         raise ValueError(
                             f"tests[{number}].{side}.{key}: {value!r} is not one of this comparison's: {sorted(known)}"
                         )
+        return self
+
+    @model_validator(mode="after")
+    def _above_chance_is_possible(self) -> Comparison:
+        if self.above_chance is None:
+            return self
+        if all(e.kind != "ridge" or not e.per_target for e in self.estimators.values()):
+            raise ValueError("above_chance: permuted responses need a ridge with per_target: true among the estimators")
+        if self.confounds.table is not None:
+            raise ValueError("above_chance: not together with confounds, which would have to be permuted as well")
+        if self.above_chance.within is not None and self.stimuli.table is None:
+            raise ValueError("above_chance.within: category needs `stimuli: {table: ...}` with categories")
+        return self
+
+    @model_validator(mode="after")
+    def _joined_sets_exist(self) -> Comparison:
+        own = [name for name, source in self.features.items() if source.join is None]
+        for name, source in self.features.items():
+            wrong = [part for part in source.join or [] if part not in own]
+            if wrong or len(set(source.join or [])) != len(source.join or []):
+                raise ValueError(f"features.{name}.join: {source.join} must name different ones of {own}")
+        if len(own) < len(self.features):
+            sparse = [name for name, estimator in self.estimators.items() if estimator.kind != "ridge"]
+            if sparse:
+                raise ValueError(f"`join` is for ridge, which weighs the sets against each other; take out: {sparse}")
         return self
 
     @model_validator(mode="after")
@@ -249,7 +349,7 @@ def _explain(path: Path, error: ValidationError) -> str:
     lines = [f"{path}: this comparison cannot be run."]
     for problem in error.errors():
         loc = [str(part) for part in problem["loc"]]
-        if loc[:1] == ["estimators"]:
+        if loc[:1] in (["estimators"], ["hypotheses"]):
             # the third part is the kind by which pydantic chose the model, not a key of the file
             del loc[2:3]
         key = ".".join(loc) or "(the whole file)"
@@ -264,7 +364,7 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 def _allowed_keys(location: tuple) -> list[str]:
     """Find the keys that are allowed at a place of the configuration."""
-    by_tag: dict[str, Callable] = {"ridge": Ridge, "lasso": Lasso}
+    by_kind = {model.model_fields["kind"].annotation.__args__[0]: model for model in KINDS}
     sections = {
         "features": Features,
         "targets": Targets,
@@ -272,12 +372,13 @@ def _allowed_keys(location: tuple) -> list[str]:
         "splits": Splits,
         "center": Center,
         "confounds": Confounds,
+        "above_chance": AboveChance,
         "tests": Selector if location and location[-1] in ("a", "b") else Test,
     }
     if not location:
         model = Comparison
-    elif location[0] == "estimators":
-        model = by_tag.get(str(location[-1]), Ridge)
+    elif location[0] in ("estimators", "hypotheses"):
+        model = by_kind[str(location[-1])]
     else:
         model = sections.get(str(location[0]), Comparison)
     return list(model.model_fields)

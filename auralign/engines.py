@@ -1,27 +1,52 @@
 """Two ways through the splits: julearn target by target, or all targets at once. Both call the same solvers."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from julearn import PipelineCreator, run_cross_validation
+from julearn.models import register_model
 from julearn.pipeline import TargetPipelineCreator
 from julearn.scoring import register_scorer
+from sklearn.base import BaseEstimator
 
-from .config import Center, Lasso, Ridge
+from .banded_ridge import BandedRidgeExact, predict_banded_ridge
+from .config import Center, Lasso, MultitaskLasso, Ridge
+from .confounds import remove_confounds
 from .errors import ConfigError
-from .lasso import LassoExact, fit_lasso
-from .ridge import RidgeExact, fit_ridge
+from .lasso import LassoExact, fit_lassos
+from .multitask_lasso import fit_multitask_lasso
+from .ridge import RidgeExact, predict_ridge
 from .scores import r2, r2_corr, r2_corr_scorer
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
 register_scorer(SCORER, r2_corr_scorer, overwrite=True)
+# so that julearn's own commands know the exact solvers by name, too
+register_model("ridge_exact", regression_cls=RidgeExact, overwrite=True)
+register_model("lasso_exact", regression_cls=LassoExact, overwrite=True)
 
 # more columns than this (targets x (1 + repetitions)) go to the multitarget engine
 MANY_TARGETS = 60
 
 Split = tuple[np.ndarray, np.ndarray]
+EstimatorConfig = Ridge | Lasso | MultitaskLasso
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Confounds to take out of the features, the responses or both, inside every split.
+
+    Attributes
+    ----------
+    confounds : ndarray, shape (n_stimuli, n_variables)
+    apply_to : tuple of str
+        "x", "y" or both.
+    """
+
+    confounds: np.ndarray
+    apply_to: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,42 +57,60 @@ class SplitResult:
     ----------
     prediction : ndarray, shape (n_test, n_targets)
     alpha : ndarray, shape (n_targets,)
+    r2_dev : ndarray, shape (n_targets,)
+        Cross-validated r2 inside the development stimuli, of the chosen alpha.
     r2, r2_corr : ndarray, shape (n_targets,)
+    selected : list of (units, weights) per target, or None
+        What a sparse estimator selected.
     """
 
     prediction: np.ndarray
     alpha: np.ndarray
+    r2_dev: np.ndarray
     r2: np.ndarray
     r2_corr: np.ndarray
+    selected: list[tuple[np.ndarray, np.ndarray]] | None = None
 
 
-def choose_engine(wanted: str, estimator: Ridge | Lasso, n_columns: int) -> str:
-    """Resolve `engine: auto`: julearn for few targets, multitarget for many or for one alpha shared by all.
+def choose_engine(wanted: str, estimator: EstimatorConfig, n_columns: int, confounds: bool = False) -> str:
+    """Resolve `engine: auto`: julearn for few targets, multitarget for many, joint estimators and confounds.
 
     Raises
     ------
     ConfigError
         julearn is asked for what it cannot do.
     """
-    shared_alpha = estimator.kind == "ridge" and not estimator.per_target
-    if wanted == "julearn" and shared_alpha:
-        raise ConfigError("engine: julearn fits one target at a time and cannot share an alpha (per_target: false).")
+    joint = estimator.kind == "multitask_lasso" or (estimator.kind == "ridge" and not estimator.per_target)
+    if wanted == "julearn" and joint:
+        raise ConfigError(
+            "engine: julearn fits one target at a time; `per_target: false` and multitask_lasso fit all together. "
+            "Leave `engine: auto`."
+        )
     if wanted != "auto":
         return wanted
-    return "multitarget" if shared_alpha or n_columns > MANY_TARGETS else "julearn"
+    # julearn removes confounds with one regression per unit, target and split: minutes instead of seconds
+    return "multitarget" if joint or confounds or n_columns > MANY_TARGETS else "julearn"
 
 
-def make_estimator(config: Ridge | Lasso) -> RidgeExact | LassoExact:
-    """Build the scikit-learn estimator that a configuration describes."""
+def make_estimator(config: Ridge | Lasso, widths: tuple[int, ...]) -> BaseEstimator:
+    """Build the scikit-learn estimator that a configuration describes, for features of one or several bands."""
     if config.kind == "ridge":
-        return RidgeExact(alphas=config.alphas, cv=config.cv, per_target=config.per_target, seed=config.seed)
+        options = {key: getattr(config, key) for key in ("alphas", "cv", "per_target", "seed", "unpredictable")}
+        return RidgeExact(**options) if len(widths) == 1 else BandedRidgeExact(list(widths), **options)
     return LassoExact(n_alphas=config.n_alphas, eps=config.eps, cv=config.cv, seed=config.seed)
 
 
 def run_julearn(
-    x: np.ndarray, y: np.ndarray, splits: list[Split], estimator: Ridge | Lasso, center: Center
+    x: np.ndarray,
+    y: np.ndarray,
+    splits: list[Split],
+    estimator: EstimatorConfig,
+    center: Center,
+    widths: tuple[int, ...] | None = None,
+    removal: Removal | None = None,
+    zscore: bool = False,
 ) -> list[SplitResult]:
-    """Cross-validate with julearn: a pipeline of centring X, centring y as a target step, and the estimator.
+    """Cross-validate with julearn: a pipeline of confound removal, centring X, centring y, and the estimator.
 
     Parameters
     ----------
@@ -75,86 +118,171 @@ def run_julearn(
     y : ndarray, shape (n_stimuli, n_targets)
     splits : list of (development, test)
     estimator, center : configuration
+    widths : tuple of int, optional
+        Units of every band of a joined feature set; by default one band.
+    removal : Removal, optional
+        Responses are then scored on what the confounds leave over.
+    zscore : bool
+        Divide every unit by its standard deviation over the development stimuli.
 
     Returns
     -------
     list of SplitResult, one per split
     """
-    features = pd.DataFrame(x, columns=[f"f{i}" for i in range(x.shape[1])])
-    per_target = [_julearn_target(features, y[:, column], splits, estimator, center) for column in range(y.shape[1])]
+    widths = widths or (x.shape[1],)
+    names = [f"f{i}" for i in range(x.shape[1])]
+    data = pd.DataFrame(x, columns=names)
+    if removal is not None:
+        confounds = [f"c{i}" for i in range(removal.confounds.shape[1])]
+        data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
+    creator = _julearn_pipeline(make_estimator(estimator, widths), center, removal, zscore)
+    per_target = [_julearn_target(data, column, splits, creator, removal) for column in y.T]
     return [
         SplitResult(
             prediction=np.column_stack([target[number].prediction for target in per_target]),
-            alpha=np.concatenate([target[number].alpha for target in per_target]),
-            r2=np.concatenate([target[number].r2 for target in per_target]),
-            r2_corr=np.concatenate([target[number].r2_corr for target in per_target]),
+            **{
+                score: np.concatenate([getattr(target[number], score) for target in per_target])
+                for score in ("alpha", "r2_dev", "r2", "r2_corr")
+            },
+            selected=[target[number].selected[0] for target in per_target] if estimator.kind == "lasso" else None,
         )
         for number in range(len(splits))
     ]
 
 
-def _julearn_target(
-    features: pd.DataFrame, y: np.ndarray, splits: list[Split], estimator: Ridge | Lasso, center: Center
-) -> list[SplitResult]:
+def _julearn_pipeline(
+    model: BaseEstimator, center: Center, removal: Removal | None, zscore: bool
+) -> PipelineCreator:
     creator = PipelineCreator(problem_type="regression")
-    if center.x:
-        creator.add("zscore", with_std=False)
-    if center.y:
+    removed = () if removal is None else removal.apply_to
+    if "x" in removed:
+        # the responses' step needs the confounds after the features' step is done
+        creator.add("confound_removal", confounds="confound", keep_confounds="y" in removed)
+    if center.x or zscore:
+        creator.add("zscore", with_mean=center.x, with_std=zscore)
+    if "y" in removed:
+        creator.add(TargetPipelineCreator().add("confound_removal", confounds="confound"), apply_to="target")
+    elif center.y:
         creator.add(TargetPipelineCreator().add("zscore", with_std=False), apply_to="target")
     # an instance: julearn would turn a list of alphas into a grid search of its own
-    creator.add(make_estimator(estimator))
+    creator.add(model)
+    return creator
+
+
+def _julearn_target(
+    data: pd.DataFrame, y: np.ndarray, splits: list[Split], creator: PipelineCreator, removal: Removal | None
+) -> list[SplitResult]:
+    types = {"continuous": ["f.*"]} if removal is None else {"continuous": ["f.*"], "confound": ["c.*"]}
+    with warnings.catch_warnings():
+        # scores of what the confounds leave over are what is wanted
+        warnings.filterwarnings("ignore", message=".*cannot inverse the model's prediction")
+        return _run_pipeline(data.assign(response=y), splits, creator, types)
+
+
+def _run_pipeline(
+    data: pd.DataFrame, splits: list[Split], creator: PipelineCreator, types: dict[str, list[str]]
+) -> list[SplitResult]:
     scores = run_cross_validation(
         # one pattern instead of a list of names: julearn matches every name against every column
-        X=["f.*"],
+        X=[pattern for patterns in types.values() for pattern in patterns],
         y="response",
-        X_types={"continuous": ["f.*"]},
-        data=features.assign(response=y),
+        X_types=types,
+        data=data,
         model=creator,
         cv=splits,
         scoring=["r2", SCORER],
         return_estimator="cv",
     )
+    inputs = data.drop(columns="response")
     results = []
     for (_, test), (_, row) in zip(splits, scores.iterrows(), strict=True):
         fitted = row["estimator"]
-        prediction = np.asarray(fitted.predict(features.iloc[test]), dtype=float)
-        model = fitted[-1].model_ if center.y else fitted[-1]
-        alpha = getattr(model, "model", model).alpha_
+        prediction = np.asarray(fitted.predict(inputs.iloc[test]), dtype=float)
+        model = _innermost(fitted)
+        units = np.flatnonzero(model.coef_)
         results.append(
             SplitResult(
-                prediction[:, None],
-                np.array([alpha]),
-                np.array([row["test_r2"]]),
-                np.array([row[f"test_{SCORER}"]]),
+                prediction=prediction[:, None],
+                alpha=np.array([model.alpha_]),
+                r2_dev=np.array([model.r2_dev_]),
+                r2=np.array([row["test_r2"]]),
+                r2_corr=np.array([row[f"test_{SCORER}"]]),
+                selected=[(units, model.coef_[units])] if isinstance(model, LassoExact) else None,
             )
         )
     return results
 
 
+def _innermost(fitted) -> BaseEstimator:
+    """Find the estimator inside julearn's wrappers: the target pipeline's, then the one that chooses columns."""
+    model = fitted[-1]
+    model = getattr(model, "model_", model)
+    return getattr(model, "model_", getattr(model, "model", model))
+
+
 def run_multitarget(
-    x: np.ndarray, y: np.ndarray, splits: list[Split], estimator: Ridge | Lasso, center: Center
+    x: np.ndarray,
+    y: np.ndarray,
+    splits: list[Split],
+    estimator: EstimatorConfig,
+    center: Center,
+    widths: tuple[int, ...] | None = None,
+    removal: Removal | None = None,
+    zscore: bool = False,
 ) -> list[SplitResult]:
     """Fit all targets of a split from one factorisation; parameters and result as `run_julearn`.
 
     The solvers centre with the means of the stimuli that they are given, the development stimuli. Without centring in
-    the configuration that changes nothing: both estimators have an intercept, which is not penalised.
+    the configuration that changes nothing: the estimators have an intercept, which is not penalised.
     """
     results = []
     for development, test in splits:
-        if estimator.kind == "ridge":
-            fit = fit_ridge(
-                x[development], y[development], estimator.alphas, estimator.cv, estimator.per_target, estimator.seed
-            )
-            prediction, alpha = fit.predict(x[test]), fit.alpha
-        else:
-            fits = [
-                fit_lasso(x[development], column, estimator.n_alphas, estimator.eps, estimator.cv, estimator.seed)
-                for column in y[development].T
-            ]
-            prediction = np.column_stack([fit.predict(x[test]) for fit in fits])
-            alpha = np.array([fit.alpha for fit in fits])
-        results.append(SplitResult(prediction, alpha, r2(y[test], prediction), r2_corr(y[test], prediction)))
+        x_parts, y_parts = (
+            remove_confounds(values, removal.confounds, development, test)
+            if removal is not None and side in removal.apply_to
+            else (values[development], values[test])
+            for side, values in (("x", x), ("y", y))
+        )
+        if zscore:
+            spread = x_parts[0].std(axis=0)
+            x_parts = tuple(part / np.where(spread > 0, spread, 1.0) for part in x_parts)
+        results.append(_fit_split(x_parts, y_parts, estimator, widths or (x.shape[1],)))
     return results
+
+
+def _fit_split(
+    x: tuple[np.ndarray, np.ndarray],
+    y: tuple[np.ndarray, np.ndarray],
+    estimator: EstimatorConfig,
+    widths: tuple[int, ...],
+) -> SplitResult:
+    """Fit the development part of (x, y), predict and score the test part."""
+    (x_dev, x_test), (y_dev, y_test) = x, y
+    selected = None
+    if estimator.kind == "ridge":
+        options = {key: getattr(estimator, key) for key in ("alphas", "cv", "per_target", "seed", "unpredictable")}
+        if len(widths) == 1:
+            fit = predict_ridge(x_dev, y_dev, x_test, **options)
+        else:
+            fit = predict_banded_ridge(x_dev, y_dev, x_test, widths, **options)
+        prediction, alpha, r2_dev = fit.prediction, fit.alpha, fit.r2_dev
+    elif estimator.kind == "lasso":
+        fits = fit_lassos(x_dev, y_dev, estimator.n_alphas, estimator.eps, estimator.cv, estimator.seed)
+        coef = np.column_stack([fit.coef for fit in fits])  # [units, targets]
+        prediction = (x_test - fits[0].x_mean) @ coef + [fit.y_mean for fit in fits]
+        alpha, r2_dev = (np.array([getattr(fit, key) for fit in fits]) for key in ("alpha", "r2_dev"))
+        selected = _selected(coef)
+    else:
+        fit = fit_multitask_lasso(
+            x_dev, y_dev, estimator.n_alphas, estimator.eps, estimator.cv, estimator.seed, estimator.standardise_targets
+        )
+        prediction, selected = fit.predict(x_test), _selected(fit.coef)
+        alpha, r2_dev = np.full(y_dev.shape[1], fit.alpha), np.broadcast_to(fit.r2_dev, y_dev.shape[1])
+    return SplitResult(prediction, alpha, r2_dev, r2(y_test, prediction), r2_corr(y_test, prediction), selected)
+
+
+def _selected(coef: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(units := np.flatnonzero(column), column[units]) for column in coef.T]
 
 
 ENGINES = {"julearn": run_julearn, "multitarget": run_multitarget}

@@ -1,7 +1,10 @@
 """Feature sets as {layer: array of stimulus x unit}, from junifer's storage or from a table."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -10,11 +13,13 @@ import xarray as xr
 
 from .config import Features
 from .errors import DataError
+from .published.activations import open_activations
+from .published.song165 import acoustic_features
 from .stimuli import read_table, stimulus_order
 
 
-def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
-    """Read one feature set.
+def open_features(name: str, config: Features) -> dict[int, Callable[[], xr.DataArray]]:
+    """Open one feature set without reading it.
 
     Parameters
     ----------
@@ -25,27 +30,44 @@ def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
 
     Returns
     -------
-    dict of int to DataArray
-        By layer index, ascending. Dimensions (stimulus, unit), float64, stimuli in `stimulus_order`; attributes
-        `layer_name` and `metadata`.
+    dict of int to callable
+        By layer index, ascending; called, each reads its layer as an array of dimensions (stimulus, unit), float64,
+        stimuli in `stimulus_order`, with the attributes `layer_name` and `metadata`.
 
     Raises
     ------
     DataError
-        No such storage, marker, layer or column; values that are not finite; a stimulus twice.
+        Here or when a layer is read: no such storage, marker, layer or column; values that are not finite; a stimulus
+        twice.
     """
     if missing := missing_features({name: config}):
         raise DataError(missing[0])
-    layers = _from_storage(config) if config.storage is not None else _from_table(config.table)
-    chosen = _select(name, config, layers)
-    for index, layer in chosen.items():
-        bad = ~np.isfinite(layer.values).all(axis=1)
-        if bad.any():
-            raise DataError(
-                f"{config.storage or config.table}: layer {index} of {name!r} is not finite for "
-                f"{', '.join(layer.stimulus.values[bad][:5])}. Extract it again."
-            )
-    return chosen
+    if config.storage is not None:
+        layers = _from_storage(config)
+    elif config.activations is not None:
+        layers = open_activations(config.activations, config.network, config.permuted, config.stimuli)
+    elif config.song165 is not None:
+        arrays = acoustic_features(config.song165).values()
+        layers = {index: partial(lambda array: array, array) for index, array in enumerate(arrays)}
+    else:
+        layers = _from_table(config.table)
+    return {index: partial(_read_layer, name, config, index, read) for index, read in _select(name, config, layers)}
+
+
+def read_features(name: str, config: Features) -> dict[int, xr.DataArray]:
+    """Read one feature set with all its layers; parameters and errors as `open_features`."""
+    return {index: read() for index, read in open_features(name, config).items()}
+
+
+def _read_layer(name: str, config: Features, index: int, read: Callable[[], xr.DataArray]) -> xr.DataArray:
+    layer = read()
+    bad = ~np.isfinite(layer.values).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"{config.path}: layer {index} of {name!r} is not finite for "
+            f"{', '.join(layer.stimulus.values[bad][:5])}. Extract it again."
+        )
+    return layer
 
 
 def missing_features(features: dict[str, Features]) -> list[str]:
@@ -72,12 +94,14 @@ def _yaml_of(storage: Path) -> str:
     return "<the YAML with this storage>"
 
 
-def _select(name: str, config: Features, layers: dict[int, xr.DataArray]) -> dict[int, xr.DataArray]:
+def _select(
+    name: str, config: Features, layers: dict[int, Callable[[], xr.DataArray]]
+) -> list[tuple[int, Callable[[], xr.DataArray]]]:
     wanted = list(layers) if config.layers == "all" else config.layers
     absent = sorted((set(wanted) | set(config.exclude_layers)) - set(layers))
     if absent:
         raise DataError(f"features: {name}: there is no layer {absent}; there are {sorted(layers)}.")
-    chosen = {index: layers[index] for index in sorted(wanted) if index not in config.exclude_layers}
+    chosen = [(index, layers[index]) for index in sorted(wanted) if index not in config.exclude_layers]
     if not chosen:
         raise DataError(f"features: {name}: no layer is left (layers: {config.layers}, all of them excluded).")
     return chosen
@@ -96,17 +120,16 @@ def _arrange(stimuli: list[str], values: np.ndarray, layer_name: str, metadata: 
     return array.sel(stimulus=stimulus_order(array.stimulus.values))
 
 
-def _from_storage(config: Features) -> dict[int, xr.DataArray]:
-    """Read `Audio_<marker>_layerNN` of a collected junifer storage."""
+def _from_storage(config: Features) -> dict[int, Callable[[], xr.DataArray]]:
+    """Open `Audio_<marker>_layerNN` of a collected junifer storage, by layer."""
     from junifer.storage import HDF5FeatureStorage
 
     path, marker = config.storage, config.marker
-    damaged = f"{path}: this collection of features is damaged or half-written. Run again: junifer collect <its YAML>"
     try:
         storage = HDF5FeatureStorage(uri=path)
         metadata = storage.list_features()
     except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise DataError(f"{damaged} ({error}).") from error
+        raise DataError(f"{_damaged(path)} ({error}).") from error
     pattern = re.compile(rf"Audio_{re.escape(marker)}_layer(\d+)")
     by_layer: dict[int, list[str]] = {}
     for md5, meta in metadata.items():
@@ -125,23 +148,32 @@ def _from_storage(config: Features) -> dict[int, xr.DataArray]:
                 "ways. Delete the folder and run junifer again, so that one of them is left."
             )
         md5 = by_layer[index][0]
-        meta = metadata[md5]
-        try:
-            content = storage.read(feature_md5=md5)
-            stimuli = [element[meta["_element_keys"][0]] for element in content["element"]]
-            complete = content["kind"] != "vector" or content["data"].shape == (content["data"].shape[0], len(stimuli))
-        except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
-            raise DataError(f"{damaged} ({error}).") from error
-        if not complete or not stimuli or _left_out(path, md5, set(stimuli)):
-            raise DataError(f"{damaged}: layer {index} of {marker!r} lacks stimuli that were extracted.")
-        if content["kind"] != "vector":
-            raise DataError(
-                f"{path}: layer {index} of {marker!r} is a {content['kind']}, not one vector per stimulus. "
-                "Set `pooling: mean` in the marker."
-            )
-        layer_name = meta["marker"].get("layer_names", {}).get(str(index), f"layer{index:02d}")
-        layers[index] = _arrange(stimuli, content["data"].T, layer_name, meta["marker"], path)
+        layers[index] = partial(_read_stored, storage, marker, index, md5, metadata[md5])
     return layers
+
+
+def _damaged(path: Path) -> str:
+    return f"{path}: this collection of features is damaged or half-written. Run again: junifer collect <its YAML>"
+
+
+def _read_stored(storage: Any, marker: str, index: int, md5: str, meta: dict) -> xr.DataArray:
+    """Read one feature of a collected junifer storage."""
+    path = storage.uri
+    try:
+        content = storage.read(feature_md5=md5)
+        stimuli = [element[meta["_element_keys"][0]] for element in content["element"]]
+        complete = content["kind"] != "vector" or content["data"].shape == (content["data"].shape[0], len(stimuli))
+    except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
+        raise DataError(f"{_damaged(path)} ({error}).") from error
+    if not complete or not stimuli or _left_out(path, md5, set(stimuli)):
+        raise DataError(f"{_damaged(path)}: layer {index} of {marker!r} lacks stimuli that were extracted.")
+    if content["kind"] != "vector":
+        raise DataError(
+            f"{path}: layer {index} of {marker!r} is a {content['kind']}, not one vector per stimulus. "
+            "Set `pooling: mean` in the marker."
+        )
+    layer_name = meta["marker"].get("layer_names", {}).get(str(index), f"layer{index:02d}")
+    return _arrange(stimuli, content["data"].T, layer_name, meta["marker"], path)
 
 
 def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
@@ -158,8 +190,8 @@ def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
     return False
 
 
-def _from_table(path: Path) -> dict[int, xr.DataArray]:
-    """Read a table: column `stimulus`, optional column `layer`, every other column a unit."""
+def _from_table(path: Path) -> dict[int, Callable[[], xr.DataArray]]:
+    """Open a table: column `stimulus`, optional column `layer`, every other column a unit."""
     table = read_table(path, "stimulus")
     layer = table.pop("layer") if "layer" in table else pd.Series(0, index=table.index)
     if not pd.api.types.is_integer_dtype(layer) or layer.min() < 0:
@@ -170,8 +202,8 @@ def _from_table(path: Path) -> dict[int, xr.DataArray]:
     if text or units.empty:
         raise DataError(f"{path}: every column beside `stimulus` and `layer` must be a number; not so: {text[:5]}.")
     return {
-        int(index): _arrange(
-            list(table.loc[rows, "stimulus"]), units.loc[rows].to_numpy(), f"layer{index:02d}", {}, path
+        int(index): partial(
+            _arrange, list(table.loc[rows, "stimulus"]), units.loc[rows].to_numpy(), f"layer{index:02d}", {}, path
         )
         for index, rows in layer.groupby(layer).groups.items()
     }

@@ -1,4 +1,4 @@
-"""The half-split statistic: the published summary of scores over splits, steadier than their median."""
+"""The random halves of the splits that Tuckute et al. 2023 choose and read layers by, and the half-split statistic."""
 
 from functools import lru_cache
 
@@ -10,9 +10,8 @@ N_DRAWS = 10
 def half_split(scores: np.ndarray) -> np.ndarray:
     """Mean over ten random halves of the splits of the median score over the half.
 
-    For i = 0, ..., 9 numpy's legacy generator is seeded with i; for every target in order it shuffles as many zeros as
-    ones over the splits, and the median is taken over the splits that got a zero. (In Tuckute et al. 2023 the other
-    half chooses the best layer; where there is no layer to choose, as for a baseline, it goes unused.)
+    The halves are those of `draw_halves` that are read, of the first layer. (In Tuckute et al. 2023 the other half
+    chooses the best layer; where there is no layer to choose, as for a baseline, it goes unused.)
 
     Parameters
     ----------
@@ -27,20 +26,33 @@ def half_split(scores: np.ndarray) -> np.ndarray:
     n_splits, n_targets = scores.shape
     if n_splits % 2:
         return np.full(n_targets, np.nan)
-    halves = _halves(n_splits, n_targets)  # [10, n_splits / 2, n_targets]
-    medians = [np.median(np.take_along_axis(scores, half, axis=0), axis=0) for half in halves]
+    reads = ~draw_halves(n_splits, n_targets)[:, 0]  # [draws, targets, splits]
+    medians = [np.median(scores.T[read].reshape(n_targets, n_splits // 2), axis=1) for read in reads]
     return np.mean(medians, axis=0)
 
 
-@lru_cache(maxsize=1)
-def _halves(n_splits: int, n_targets: int) -> np.ndarray:
-    """Draw the splits whose scores are read: indices, shape (10, n_splits // 2, n_targets); alike for every layer."""
-    halves = np.empty((N_DRAWS, n_splits // 2, n_targets), dtype=np.intp)
+@lru_cache(maxsize=2)
+def draw_halves(n_splits: int, n_targets: int, n_layers: int = 1) -> np.ndarray:
+    """Draw which half of the splits chooses the layer; the other half is read.
+
+    For i = 0, ..., 9 numpy's legacy generator is seeded with i; for every layer in order, and in it for every target in
+    order, it shuffles (0, 1, 0, 1, ...) over the splits; splits with a 1 choose. So fewer layers get the halves of the
+    first of many, and all feature sets of a study the same ones.
+
+    Parameters
+    ----------
+    n_splits : int
+        Even.
+    n_targets, n_layers : int
+
+    Returns
+    -------
+    ndarray of bool, shape (10, n_layers, n_targets, n_splits), read-only
+    """
+    halves = np.tile([False, True], (N_DRAWS, n_layers, n_targets, n_splits // 2))
     for draw in range(N_DRAWS):
-        random = np.random.RandomState(draw)
-        for target in range(n_targets):
-            mask = np.tile([0, 1], n_splits // 2)
-            random.shuffle(mask)
-            halves[draw, :, target] = np.flatnonzero(mask == 0)
+        shuffle = np.random.RandomState(draw).shuffle
+        for row in halves[draw].reshape(n_layers * n_targets, n_splits):
+            shuffle(row)
     halves.setflags(write=False)
     return halves

@@ -1,17 +1,24 @@
 """Lasso along its exact piecewise-linear path, with a checked duality gap."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lars_path, lasso_path
-from sklearn.model_selection import KFold, LeaveOneOut
+from sklearn.linear_model import lasso_path
+from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-# largest duality gap, relative to the empty model's loss, at which a solution counts as exact
-GAP_TOLERANCE = 1e-10
+from .errors import ConfigError, DataError
+from .homotopy import PathSolutions, follow_paths
+
+# duality gap, relative to the empty model's loss, above which a solution is asked for again; that of the path is about
+# 1e-13, and some 1e-9 where columns are equal to 6 to 9 digits
+GAP_TOLERANCE = 1e-8
+# problems (training sets x targets) that are solved together, fewer where there are many features: what fits a cache
+PROBLEMS, ELEMENTS = 72, 2**22
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,10 @@ class LassoFit:
     y_mean : float
     gap : float
         Duality gap at `alpha`, relative to the loss of the empty model.
+    r2_dev : float
+        1 - cross-validated error at `alpha` / that of the training mean, on the same inner folds; 0 where the latter
+        is 0. It knows nothing of test stimuli, so that a layer may be chosen by it. The choice of alpha makes it
+        slightly optimistic.
     """
 
     alpha: float
@@ -33,6 +44,7 @@ class LassoFit:
     x_mean: np.ndarray
     y_mean: float
     gap: float
+    r2_dev: float
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y = (x - x_mean) coef + y_mean, shape (n,)."""
@@ -51,50 +63,122 @@ def relative_gaps(x: np.ndarray, y: np.ndarray, coefs: np.ndarray, alphas: np.nd
     y : ndarray, shape (n,), centred
     coefs : ndarray, shape (n_features, n_alphas)
     alphas : ndarray, shape (n_alphas,)
+
+    Returns
+    -------
+    ndarray, shape (n_alphas,)
+        0 where y is 0.
     """
-    n = len(y)
-    residual = y[:, None] - x @ coefs  # [n, A]
-    correlation = np.abs(x.T @ residual).max(axis=0)
+    return _gaps(x, y, y - (x @ coefs).T, np.abs(coefs).sum(axis=0), alphas)
+
+
+def _gaps(x: np.ndarray, y: np.ndarray, residuals: np.ndarray, l1: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """Compute `relative_gaps` from residuals [A, n] and the L1 norms of the weights [A]."""
+    n, power = len(y), y @ y
+    if power == 0.0:
+        return np.zeros(len(alphas))
+    correlation = np.abs(residuals @ x).max(axis=1, initial=0.0)
     with np.errstate(divide="ignore"):
-        theta = residual * np.minimum(1.0, alphas * n / correlation)
-    primal = (residual**2).sum(axis=0) / (2 * n) + alphas * np.abs(coefs).sum(axis=0)
-    dual = (y @ y - ((y[:, None] - theta) ** 2).sum(axis=0)) / (2 * n)
-    return (primal - dual) / (y @ y / (2 * n))
+        theta = residuals * np.minimum(1.0, alphas * n / correlation)[:, None]
+    primal = (residuals**2).sum(axis=1) / (2 * n) + alphas * l1
+    dual = (power - ((y - theta) ** 2).sum(axis=1)) / (2 * n)
+    return (primal - dual) / (power / (2 * n))
 
 
-def _distinct_columns(x: np.ndarray) -> np.ndarray:
-    """Return the indices of the first of every group of equal columns, without columns that are zero."""
-    first = {column.tobytes(): index for index, column in reversed(list(enumerate(np.ascontiguousarray(x.T) + 0.0)))}
+def checked(
+    x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float, cv: int | str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Centre features [n, n_features] and responses [n, n_targets]; constant columns become exactly 0.
+
+    Returns
+    -------
+    x_mean, x_centred, y_mean, y_centred : ndarray
+
+    Raises
+    ------
+    ConfigError
+        n_alphas, eps or cv are not among what is allowed.
+    DataError
+        A value is not finite, or features and responses are not of the same two stimuli or more.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if len(x) != len(y) or len(x) < 2:
+        raise DataError(f"lasso: features of {len(x)} stimuli and responses to {len(y)}; give the same 2 or more.")
+    if cv != "loo" and not (isinstance(cv, int | np.integer) and 2 <= cv <= len(x)):
+        raise ConfigError(f"lasso: cv must be 'loo' or a number of folds from 2 to {len(x)} (the stimuli), got {cv!r}.")
+    if n_alphas < 1 or not 0 < eps < 1:
+        raise ConfigError(f"lasso: expected n_alphas >= 1 and 0 < eps < 1, got n_alphas={n_alphas!r}, eps={eps!r}.")
+    centred = []
+    for name, values in (("features", x), ("responses", y)):
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise DataError(
+                f"lasso: {name} have {(~np.isfinite(values)).sum()} values that are not finite, the first is "
+                f"{values[row, column]} in row {row}, column {column}; leave these stimuli or columns out."
+            )
+        mean = np.where(np.ptp(values, axis=0) == 0, values[0], values.mean(axis=0))
+        centred += [mean, values - mean]
+    return tuple(centred)
+
+
+def distinct_columns(x: np.ndarray) -> np.ndarray:
+    """Return the indices of the first of every group of equal or opposite columns, without columns that are zero."""
+    leading = x[(x != 0).argmax(axis=0), np.arange(x.shape[1])]
+    columns = np.ascontiguousarray(np.where(leading < 0, -x, x).T) + 0.0  # no -0.0
+    first = {column.tobytes(): index for index, column in reversed(list(enumerate(columns)))}
     first.pop(np.zeros(len(x)).tobytes(), None)
     return np.sort(np.fromiter(first.values(), dtype=int, count=len(first)))
 
 
-def _homotopy(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Solve at `alphas` (descending) by following the path from knot to knot, between which it is linear."""
-    # scikit-learn's path compares alphas with an absolute tolerance of 1e-7, which is large against the alphas of small
-    # responses: scale the response so that the largest alpha is 1, and go a little below the smallest
-    scale = np.abs(x.T @ y).max() / len(y)
-    with warnings.catch_warnings():
-        # what the warnings are about (dropped or degenerate columns) is judged by the duality gap
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        knots, _, path = lars_path(
-            x, y / scale, method="lasso", alpha_min=0.99 * alphas[-1] / scale, max_iter=10 * max(x.shape)
-        )
-    knots, path = knots * scale, path * scale
-    # right - 1 and right are the knots around each alpha (descending); beyond the ends the path is constant
-    right = np.clip(np.searchsorted(-knots, -alphas, side="left"), 0, len(knots) - 1)
-    left = np.maximum(right - 1, 0)
-    span = knots[left] - knots[right]
-    weight = np.where(span > 0, (knots[left] - alphas) / np.where(span > 0, span, 1.0), 1.0).clip(0.0, 1.0)
-    return path[:, left] * (1.0 - weight) + path[:, right] * weight
+def training_sets(n: int, cv: int | str, seed: int) -> np.ndarray:
+    """Return the training sets of the inner folds (shuffled `KFold`, or leave-one-out), bool [F, n]."""
+    if cv == "loo":
+        return ~np.eye(n, dtype=bool)
+    rows = np.ones((cv, n), dtype=bool)
+    for fold, (_, held_out) in enumerate(KFold(cv, shuffle=True, random_state=seed).split(np.arange(n))):
+        rows[fold, held_out] = False
+    return rows
 
 
-def _coordinate_descent(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Solve at `alphas` by coordinate descent to a tight tolerance; slow, for where the path fails."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        _, coefs, _ = lasso_path(x, y, alphas=alphas, tol=GAP_TOLERANCE, max_iter=20_000)
-    return coefs
+def alpha_grid(x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float) -> np.ndarray:
+    """alpha_max * logspace(0, log10(eps)), with alpha_max = ||X'y||_inf / n the smallest that gives an empty model.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, n_features), centred
+    y : ndarray, shape (n,) or (n, n_targets), centred
+
+    Returns
+    -------
+    ndarray, shape (n_alphas,) or (n_targets, n_alphas)
+    """
+    alpha_max = np.abs(y.T @ x).max(axis=-1, initial=0.0) / len(y)
+    # a target without any covariance has an empty model everywhere: any positive grid says so
+    alpha_max = np.where(alpha_max > 0, alpha_max, 1.0)
+    return alpha_max[..., None] * np.logspace(0.0, np.log10(eps), n_alphas)
+
+
+def _mend(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, coefs: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Ask coordinate descent wherever the gap is above the tolerance and keep the better of both, in place.
+
+    Slow, for where the path fails: columns that are tied or almost dependent.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_alphas,)
+        Which solutions were replaced.
+    """
+    bad = np.flatnonzero(~(gaps <= GAP_TOLERANCE))
+    replaced = np.zeros(len(alphas), dtype=bool)
+    if len(bad):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the gap says it
+            _, other, _ = lasso_path(x, y, alphas=alphas[bad], tol=GAP_TOLERANCE, max_iter=20_000)
+        other_gaps = relative_gaps(x, y, other, alphas[bad])
+        better = ~(gaps[bad] <= other_gaps)
+        replaced[bad[better]] = True
+        coefs[:, replaced], gaps[replaced] = other[:, better], other_gaps[better]
+    return replaced
 
 
 def solve_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,69 +195,107 @@ def solve_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> tuple[np.nda
     coefs : ndarray, shape (n_features, n_alphas)
         Of equal columns the first carries the weight.
     gaps : ndarray, shape (n_alphas,)
-        Relative duality gaps. The homotopy is exact; wherever its gap is above `GAP_TOLERANCE` all the same (columns
-        that are almost equal), coordinate descent is asked and the better of both is kept.
+        Relative duality gaps. The path is exact; wherever its gap is above `GAP_TOLERANCE` all the same (columns that
+        are almost equal), coordinate descent is asked and the better of both is kept.
     """
-    coefs, gaps = np.zeros((x.shape[1], len(alphas))), np.zeros(len(alphas))
-    kept = _distinct_columns(x)
+    coefs = np.zeros((x.shape[1], len(alphas)))
+    kept = distinct_columns(x)
     distinct = x[:, kept]
-    if len(kept) == 0 or np.abs(distinct.T @ y).max() == 0.0:
-        return coefs, gaps
-    solution = _homotopy(distinct, y, alphas)
+    paths = follow_paths(distinct, np.ones((1, len(y)), dtype=bool), y[:, None], alphas[None])
+    solution = paths.coefs(0, 0, len(kept))
     gaps = relative_gaps(distinct, y, solution, alphas)
-    bad = ~(gaps <= GAP_TOLERANCE)
-    if bad.any():
-        other = _coordinate_descent(distinct, y, alphas[bad])
-        other_gaps = relative_gaps(distinct, y, other, alphas[bad])
-        better = ~(gaps[bad] <= other_gaps)
-        columns = np.flatnonzero(bad)[better]
-        solution[:, columns], gaps[columns] = other[:, better], other_gaps[better]
+    _mend(distinct, y, alphas, solution, gaps)
     coefs[kept] = solution
     return coefs, gaps
 
 
-def alpha_grid(x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float) -> np.ndarray:
-    """alpha_max * logspace(0, log10(eps)), with alpha_max = ||X'y||_inf / n the smallest that gives an empty model."""
-    alpha_max = np.abs(x.T @ y).max() / len(y)
-    # a target without any covariance has an empty model everywhere: any positive grid says so
-    alpha_max = alpha_max if alpha_max > 0 else 1.0
-    return alpha_max * np.logspace(0.0, np.log10(eps), n_alphas)
-
-
-def fit_lasso(
+def fit_lassos(
     x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: int | str = 5, seed: int = 0
-) -> LassoFit:
-    """Choose alpha by inner cross-validation on the given stimuli, then fit all of them.
+) -> list[LassoFit]:
+    """Fit every target by itself: choose alpha by inner cross-validation, then fit all given stimuli.
 
     The grid is the same in every fold: relative to alpha_max of all given stimuli. X and y are centred with the means
     of the fold's own training part. The error of an alpha is the mean over folds of the mean squared error; of equal
-    errors the larger alpha wins.
+    errors the larger alpha wins. The folds and the final fit of several targets are solved together.
 
     Parameters
     ----------
     x : ndarray, shape (n, n_features)
-    y : ndarray, shape (n,)
+    y : ndarray, shape (n, n_targets)
     n_alphas, eps : int, float
         Size of the grid and its smallest value relative to alpha_max.
     cv : int or "loo"
         Number of shuffled inner folds, or leave-one-out.
     seed : int
         Seed of the inner folds.
+
+    Returns
+    -------
+    list of LassoFit
+        A constant target has the empty model; a constant feature the weight 0; of equal features the first carries the
+        weight.
+
+    Raises
+    ------
+    ConfigError, DataError
+        See `checked`.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    x_mean, y_mean = x.mean(axis=0), float(y.mean())
-    x_centred, y_centred = x - x_mean, y - y_mean
-    alphas = alpha_grid(x_centred, y_centred, n_alphas, eps)
-    folds = LeaveOneOut() if cv == "loo" else KFold(cv, shuffle=True, random_state=seed)
-    errors = []
-    for train, held_out in folds.split(x):
-        fold_x_mean, fold_y_mean = x[train].mean(axis=0), y[train].mean()
-        coefs, _ = solve_path(x[train] - fold_x_mean, y[train] - fold_y_mean, alphas)
-        predicted = (x[held_out] - fold_x_mean) @ coefs + fold_y_mean  # [held out, A]
-        errors.append(((y[held_out][:, None] - predicted) ** 2).mean(axis=0))
-    best = int(np.mean(errors, axis=0).argmin())
-    coefs, gaps = solve_path(x_centred, y_centred, alphas[: best + 1])
-    return LassoFit(float(alphas[best]), coefs[:, -1], x_mean, y_mean, float(gaps[-1]))
+    x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps, cv)
+    n = len(x_centred)
+    kept = distinct_columns(x_centred)
+    distinct = x_centred[:, kept]
+    # the last training set are all stimuli
+    rows = np.concatenate([training_sets(n, cv, seed), np.ones((1, n), dtype=bool)])
+    alphas = alpha_grid(distinct, y_centred, n_alphas, eps)
+    at_once = max(min(PROBLEMS, ELEMENTS // max(len(kept), 1)) // len(rows), 1)
+    fits = []
+    for start in range(0, len(alphas), at_once):
+        block = slice(start, start + at_once)
+        for alpha, weights, gap, r2_dev in _fit(distinct, rows, y_centred[:, block], alphas[block]):
+            coef = np.zeros(x_centred.shape[1])
+            coef[kept] = weights
+            fits.append(LassoFit(alpha, coef, x_mean, float(y_mean[len(fits)]), gap, r2_dev))
+    return fits
+
+
+def _fit(x: np.ndarray, rows: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tuple]:
+    """Yield alpha, weights, gap and r2_dev of each target; the last of the training sets `rows` are all stimuli."""
+    paths = follow_paths(x, rows, y, alphas)
+    errors, of_mean = np.zeros(alphas.shape), np.zeros(len(alphas))
+    for fold, training in enumerate(rows[:-1]):
+        residuals = _checked_residuals(x, y, alphas, training, paths, fold)  # [T, A, n]
+        errors += (residuals[:, :, ~training] ** 2).mean(axis=2) / (len(rows) - 1)
+        of_mean += ((y[~training] - y[training].mean(axis=0)) ** 2).mean(axis=0) / (len(rows) - 1)
+    for target, best in enumerate(errors.argmin(axis=1)):
+        alpha = alphas[target, [best]]
+        coef = paths.coefs(-1, target, x.shape[1])[:, [best]]
+        gap = relative_gaps(x, y[:, target], coef, alpha)
+        _mend(x, y[:, target], alpha, coef, gap)
+        r2_dev = 1.0 - errors[target, best] / of_mean[target] if of_mean[target] > 0 else 0.0
+        yield float(alpha[0]), coef[:, 0], float(gap[0]), float(r2_dev)
+
+
+def _checked_residuals(
+    x: np.ndarray, y: np.ndarray, alphas: np.ndarray, training: np.ndarray, paths: PathSolutions, fold: int
+) -> np.ndarray:
+    """Return the residuals of all stimuli in one fold, [T, A, n], those of failed solutions replaced."""
+    residuals, x_mean, y_mean = paths.residuals[fold], x[training].mean(axis=0), y[training].mean(axis=0)
+    x_train, y_train = x[training] - x_mean, y[training] - y_mean
+    for target, grid in enumerate(alphas):
+        l1 = np.abs(paths.weights[fold, target]).sum(axis=1)
+        gaps = _gaps(x_train, y_train[:, target], residuals[target][:, training], l1, grid)
+        if not (gaps <= GAP_TOLERANCE).all():
+            coefs = paths.coefs(fold, target, x.shape[1])
+            replaced = _mend(x_train, y_train[:, target], grid, coefs, gaps)
+            residuals[target, replaced] = y[:, target] - y_mean[target] - ((x - x_mean) @ coefs[:, replaced]).T
+    return residuals
+
+
+def fit_lasso(
+    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: int | str = 5, seed: int = 0
+) -> LassoFit:
+    """Fit one target, y [n]; else as `fit_lassos`."""
+    return fit_lassos(x, np.asarray(y)[:, None], n_alphas, eps, cv, seed)[0]
 
 
 class LassoExact(RegressorMixin, BaseEstimator):
@@ -182,7 +304,7 @@ class LassoExact(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_alphas, eps, cv, seed
-        See `fit_lasso`.
+        See `fit_lassos`.
 
     Attributes
     ----------
@@ -191,6 +313,8 @@ class LassoExact(RegressorMixin, BaseEstimator):
     intercept_ : float
     dual_gap_ : float
         Relative duality gap of the final fit.
+    r2_dev_ : float
+        Cross-validated score on the given stimuli, see `LassoFit`.
     """
 
     def __init__(self, n_alphas=50, eps=1e-3, cv=5, seed=0):
@@ -204,7 +328,7 @@ class LassoExact(RegressorMixin, BaseEstimator):
         X, y = self._validate_data(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         cv = self.cv if self.cv == "loo" else min(self.cv, len(y))
         fit = fit_lasso(X, y, self.n_alphas, self.eps, cv, self.seed)
-        self.alpha_, self.coef_, self.dual_gap_ = fit.alpha, fit.coef, fit.gap
+        self.alpha_, self.coef_, self.dual_gap_, self.r2_dev_ = fit.alpha, fit.coef, fit.gap, fit.r2_dev
         self.intercept_ = fit.y_mean - float(fit.x_mean @ fit.coef)
         return self
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from .config import Selector, Test
 from .errors import ConfigError
-from .statistics import benjamini_hochberg, corrected_ttest
+from .statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 
 KEYS = ["features", "layer", "estimator"]
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -19,6 +19,9 @@ DETAILS = [
     "a_mean",
     "b_mean",
     "n_splits",
+    "low",
+    "high",
+    "effect",
 ]
 
 
@@ -56,20 +59,27 @@ def _pairs(summary: pd.DataFrame, test: Test) -> pd.DataFrame:
     return pairs[~itself].reset_index(drop=True)
 
 
-def check_tests(tests: list[Test], layers: dict[str, list[int]]) -> None:
-    """Refuse a test of a layer that no feature set has, before anything is computed.
+def check_tests(tests: list[Test], layers: dict[str, list[int]], corrected: bool) -> None:
+    """Refuse a test of a layer or of a score that there will not be, before anything is computed.
 
     Parameters
     ----------
     tests : list of Test
     layers : dict of str to list of int
         The layers of every feature set of the comparison.
+    corrected : bool
+        Whether there are noise-corrected scores.
 
     Raises
     ------
     ConfigError
     """
     for number, test in enumerate(tests):
+        if test.metric not in ("r2", "r2_corr") and not corrected:
+            raise ConfigError(
+                f"tests[{number}].metric: {test.metric} is corrected for noise, which needs responses with repetitions "
+                "and `noise_correction: auto`; use r2 or r2_corr."
+            )
         for side in ("a", "b"):
             selector = getattr(test, side)
             names = [selector.features] if selector.features is not None else list(layers)
@@ -99,7 +109,8 @@ def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fd
     -------
     DataFrame
         Columns `COLUMNS`, then `DETAILS`; one row per test, pair and target. `difference` is the mean over splits of
-        a - b, in units of the metric.
+        a - b, in units of the metric, `low` to `high` its interval of level 1 - fdr with the same corrected variance,
+        `effect` the standardised difference, which does not grow with the number of splits.
     """
     tables = []
     for number, test in enumerate(tests):
@@ -116,6 +127,7 @@ def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fd
         n_train, n_test = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
         t, df, p = corrected_ttest(a - b, n_train, n_test)
         adjusted = benjamini_hochberg(p)
+        low, high = corrected_interval(a - b, n_train, n_test, 1.0 - fdr)
         tables.append(
             pairs.assign(
                 test=number,
@@ -131,6 +143,9 @@ def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fd
                 a_mean=a.mean(axis=0),
                 b_mean=b.mean(axis=0),
                 n_splits=len(a),
+                low=low,
+                high=high,
+                effect=standardised_effect(a - b, n_train, n_test),
             )
         )
     if not tables:

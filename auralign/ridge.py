@@ -1,154 +1,131 @@
-"""Ridge regression with exact leave-one-out choice of alpha, all targets from one eigendecomposition."""
+"""Ridge regression with exact leave-one-out choice of alpha, all targets from one decomposition of the features."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from scipy.linalg import eigh, helmert, svd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-# targets per block of the leave-one-out errors: bounds the memory at n * BLOCK float64 per alpha
-BLOCK = 4096
+from .decomposition import Decomposition, decompose
+from .errors import ConfigError, DataError
+from .ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
 
-
-@dataclass(frozen=True)
-class Decomposition:
-    """Xc Xc' = Q diag(eigenvalues) Q' for column-centred X; Q spans all directions orthogonal to the constant one.
-
-    Attributes
-    ----------
-    x_mean : ndarray, shape (n_features,)
-    q : ndarray, shape (n, n - 1)
-        Orthonormal columns.
-    eigenvalues : ndarray, shape (n - 1,)
-        Not negative; 0 where they are within rounding of 0.
-    projection : ndarray, shape (n_features, rank)
-        Xc' Q of the directions whose eigenvalue is not 0.
-    """
-
-    x_mean: np.ndarray
-    q: np.ndarray
-    eigenvalues: np.ndarray
-    projection: np.ndarray
+# the least r2_dev that counts: far above rounding (1e-14), far below any effect
+LEAST_R2_DEV = 1e-6
 
 
 @dataclass(frozen=True)
 class RidgeFit:
-    """A fitted ridge for every target.
+    """A fitted ridge for every target, in the dual form coef = projection @ dual.
 
     Attributes
     ----------
     alpha : ndarray, shape (n_targets,)
+        Infinite where the fit is the mean of the development responses.
+    r2_dev : ndarray, shape (n_targets,)
+        1 - error / error of the mean alone, of the chosen alpha, on the development stimuli (left out one by one or
+        fold by fold). 0 for constant responses.
     x_mean : ndarray, shape (n_features,)
     y_mean : ndarray, shape (n_targets,)
-    coef : ndarray, shape (n_features, n_targets)
+    projection : ndarray, shape (n_features, rank)
+    dual : ndarray, shape (rank, n_targets)
     """
 
     alpha: np.ndarray
+    r2_dev: np.ndarray
     x_mean: np.ndarray
     y_mean: np.ndarray
-    coef: np.ndarray
+    projection: np.ndarray
+    dual: np.ndarray
+
+    @property
+    def coef(self) -> np.ndarray:
+        """Weights of the features, [n_features, n_targets]; computed on demand, `predict` does without."""
+        return self.projection @ self.dual
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y = (x - x_mean) coef + y_mean, shape (n, n_targets)."""
-        return (x - self.x_mean) @ self.coef + self.y_mean
+        prediction = ((x - self.x_mean) @ self.projection) @ self.dual
+        prediction += self.y_mean
+        return prediction
 
 
-def decompose(x: np.ndarray) -> Decomposition:
-    """Decompose the centred Gram matrix once for all targets and all alphas.
+@dataclass(frozen=True)
+class RidgePrediction:
+    """What `predict_ridge` keeps: `prediction` [n_test, n_targets], `alpha` and `r2_dev` [n_targets] as in RidgeFit."""
 
-    Centring makes the constant direction an exact null direction of Xc Xc'. To tell it from other null directions
-    (which a leave-one-out error needs), c 11'/n with a c above every eigenvalue is added; the constant direction is
-    then the last eigenvector and is dropped.
-
-    The Gram matrix squares the range of singular values. Where that loses directions (a unit that is 1e7 times larger
-    than the others), the singular value decomposition of Xc itself takes its place.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, n_features)
-        Development stimuli, not centred.
-    """
-    x = np.asarray(x, dtype=np.float64)
-    n, n_features = x.shape
-    x_mean = x.mean(axis=0)
-    x_centred = x - x_mean
-    gram = x_centred @ x_centred.T
-    scale = np.trace(gram) or 1.0
-    eigenvalues, q = eigh(gram + 2.0 * scale / n)
-    eigenvalues, q = eigenvalues[:-1], q[:, :-1]
-    # eigenvalues of null directions are rounding errors of the largest one
-    kept = eigenvalues > max(x.shape) * np.finfo(np.float64).eps * scale
-    if kept.sum() < min(n - 1, n_features):
-        return _decompose_without_gram(x_mean, x_centred)
-    return Decomposition(x_mean, q, np.where(kept, eigenvalues, 0.0), x_centred.T @ q[:, kept])
+    prediction: np.ndarray
+    alpha: np.ndarray
+    r2_dev: np.ndarray
 
 
-def _decompose_without_gram(x_mean: np.ndarray, x_centred: np.ndarray) -> Decomposition:
-    """Decompose Xc = U diag(s) V' inside the complement of the constant direction; eigenvalues are s^2, Xc' U = V s."""
-    n = len(x_centred)
-    basis = helmert(n).T  # [n, n - 1], orthonormal, every column orthogonal to the constant one
-    u, singular, vt = svd(basis.T @ x_centred, full_matrices=n - 1 > x_centred.shape[1], lapack_driver="gesvd")
-    rounding = max(x_centred.shape) * np.finfo(np.float64).eps * singular.max(initial=0.0)
-    rank = int((singular > rounding).sum())
-    eigenvalues = np.zeros(n - 1)
-    eigenvalues[:rank] = singular[:rank] ** 2
-    return Decomposition(x_mean, basis @ u, eigenvalues, vt[:rank].T * singular[:rank])
+def _choose(
+    errors: np.ndarray, null: np.ndarray, alphas: np.ndarray, mean_competes: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose alpha and its error per target; infinite where the mean competes and no alpha beats it."""
+    chosen = errors.argmin(axis=0)
+    alpha, error = alphas[chosen], errors[chosen, np.arange(errors.shape[1])]
+    if mean_competes:
+        nothing = error >= (1.0 - LEAST_R2_DEV) * null
+        alpha, error = np.where(nothing, np.inf, alpha), np.where(nothing, null, error)
+    return alpha, error
 
 
-def loo_errors(decomposition: Decomposition, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Mean squared leave-one-out error, exactly, without refitting.
-
-    For ridge with an unpenalised intercept, e_i = [Q (w * Q'y)]_i / [Q^2 w]_i with w = 1 / (eigenvalues + alpha).
-    X and y are centred inside: every left-out stimulus is also left out of the means.
-
-    Parameters
-    ----------
-    decomposition : Decomposition
-    y : ndarray, shape (n, n_targets)
-        Need not be centred.
-    alphas : ndarray, shape (n_alphas,)
-
-    Returns
-    -------
-    ndarray, shape (n_alphas, n_targets)
-        Infinite where a stimulus cannot be left out (it alone determines a direction that is not penalised).
-    """
-    q = decomposition.q
-    weights = 1.0 / (decomposition.eigenvalues + np.asarray(alphas, dtype=np.float64)[:, None])  # [A, n-1]
-    denominators = weights @ (q**2).T  # [A, n]
-    errors = np.empty((len(weights), y.shape[1]))
-    for start in range(0, y.shape[1], BLOCK):
-        block = slice(start, start + BLOCK)
-        rotated = q.T @ y[:, block]  # [n-1, block]
-        for row, (weight, denominator) in enumerate(zip(weights, denominators, strict=True)):
-            residual = (q @ (weight[:, None] * rotated)) / denominator[:, None]
-            errors[row, block] = (residual**2).mean(axis=0)
-    return np.where(np.isfinite(errors), errors, np.inf)
-
-
-def kfold_errors(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
-    """Mean squared error of shuffled inner k-fold cross-validation, averaged over folds: [n_alphas, n_targets]."""
-    total = np.zeros((len(alphas), y.shape[1]))
-    for train, held_out in KFold(n_folds, shuffle=True, random_state=seed).split(x):
-        decomposition = decompose(x[train])
-        for row, alpha in enumerate(alphas):
-            fit = _solve(decomposition, y[train], np.full(y.shape[1], float(alpha)))
-            total[row] += ((y[held_out] - fit.predict(x[held_out])) ** 2).mean(axis=0)
-    return total / n_folds
+def _solve(
+    x: np.ndarray,
+    y: np.ndarray,
+    decomposition: Decomposition,
+    alphas: np.ndarray,
+    cv: int | str,
+    per_target: bool,
+    seed: int,
+    unpredictable: str,
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Solve block by block of targets: positions, alpha, r2_dev, y_mean, dual = (Q'y) / (eigenvalues + alpha)."""
+    alphas = _checked(alphas, cv, unpredictable, len(x), len(y))
+    q, eigenvalues = decomposition.q, decomposition.eigenvalues
+    mean_competes = unpredictable == "mean" and len(alphas) > 1
+    if cv == "loo":
+        criterion = partial(leave_one_out, decomposition)
+        alphas = alphas[distinct_alphas(eigenvalues, alphas)]
+    else:
+        folds = inner_folds(x, cv, seed)
+        criterion = partial(k_fold, folds)
+        of_all = np.concatenate([eigenvalues, *(fold.decomposition.eigenvalues for fold in folds)])
+        alphas = alphas[distinct_alphas(of_all, alphas)]
+    if not per_target:
+        errors, null = np.zeros((len(alphas), 1)), np.zeros(1)
+        evaluate = criterion(alphas)
+        for _, _, centred in centred_blocks(y):
+            of_block, null_of_block = evaluate(centred, q.T @ centred)
+            errors += of_block.sum(axis=1, keepdims=True)
+            null += null_of_block.sum()
+        alphas, mean_competes = _choose(errors, null, alphas, mean_competes)[0], False
+    evaluate = criterion(alphas)
+    for block, mean, centred in centred_blocks(y):
+        rotated = q.T @ centred
+        errors, null = evaluate(centred, rotated)
+        alpha, error = _choose(errors, null, alphas, mean_competes)
+        r2_dev = 1.0 - np.divide(error, null, out=np.ones_like(null), where=null > 0)
+        rotated /= eigenvalues[:, None] + alpha
+        yield block, alpha, r2_dev, mean, rotated
 
 
-def _solve(decomposition: Decomposition, y: np.ndarray, alpha: np.ndarray) -> RidgeFit:
-    """coef = Xc' Q diag(1 / (eigenvalues + alpha)) Q'y, one alpha per target.
-
-    Null directions contribute nothing in exact arithmetic and are left out, so that a small alpha cannot amplify
-    their rounding errors.
-    """
-    kept = decomposition.eigenvalues > 0
-    q, eigenvalues = decomposition.q[:, kept], decomposition.eigenvalues[kept]
-    shrunk = (q.T @ y) / (eigenvalues[:, None] + alpha)  # [rank, n_targets]
-    return RidgeFit(np.asarray(alpha), decomposition.x_mean, y.mean(axis=0), decomposition.projection @ shrunk)
+def _checked(alphas: np.ndarray, cv: int | str, unpredictable: str, n: int, n_responses: int) -> np.ndarray:
+    alphas = np.asarray(alphas, dtype=np.float64)
+    if alphas.ndim != 1 or not alphas.size or not np.isfinite(alphas).all() or alphas.min() <= 0:
+        raise ConfigError(f"ridge: alphas must be a list of positive, finite numbers, got {alphas}.")
+    if unpredictable not in ("mean", "published"):
+        raise ConfigError(f"ridge: unpredictable must be 'mean' or 'published', got {unpredictable!r}.")
+    if n != n_responses:
+        raise DataError(f"ridge: features of {n} stimuli, but responses to {n_responses}.")
+    if n < 2:
+        raise DataError("ridge: one stimulus only; at least 2 are needed to leave one out.")
+    if cv != "loo" and not (isinstance(cv, int | np.integer) and 2 <= cv <= n):
+        raise ConfigError(f"ridge: cv must be 'loo' or a number of folds from 2 to {n} (the stimuli), got {cv!r}.")
+    return alphas
 
 
 def fit_ridge(
@@ -158,33 +135,81 @@ def fit_ridge(
     cv: int | str = "loo",
     per_target: bool = True,
     seed: int = 0,
+    unpredictable: str = "mean",
+    decomposition: Decomposition | None = None,
 ) -> RidgeFit:
     """Minimise ||y - y_mean - (X - x_mean) w||^2 + alpha ||w||^2, alpha chosen inside the given stimuli.
+
+    Targets that nothing predicts: with E(alpha) the mean squared error of the stimuli left out, and E_mean that of the
+    mean of the others (leave-one-out: n / (n - 1)^2 * sum of (y_i - y_mean)^2), the fit is the mean, alpha infinite,
+    the prediction constant, where
+
+        min over alpha of E(alpha) >= (1 - 1e-6) E_mean        (r2_dev <= 1e-6)
+
+    E(alpha) tends to E_mean as alpha grows, so that without this rule the choice, and the correlation of what is left
+    of the prediction, depend on where the grid ends and on rounding.
 
     Parameters
     ----------
     x : ndarray, shape (n, n_features)
     y : ndarray, shape (n, n_targets)
     alphas : array-like, shape (n_alphas,)
-        Candidates, positive; of equal errors the first wins.
+        Candidates, positive; of equal errors the first wins, and of those that are numerically one fit
+        (`distinct_alphas`) the first stands for all. A single one is taken as it is.
     cv : "loo" or int
         Exact leave-one-out, or the number of shuffled inner folds.
     per_target : bool
-        One alpha per target, or one for all (smallest error averaged over targets).
+        One alpha per target, or one for all (smallest error averaged over targets, not scaled by their variance).
     seed : int
         Seed of the inner folds; leave-one-out draws nothing.
+    unpredictable : "mean" or "published"
+        The rule above (with `per_target` false: for the errors averaged over targets); or no such rule, as scikit-learn
+        and the published code of Tuckute et al. 2023.
+    decomposition : Decomposition, optional
+        `decompose(x)`, where the caller has it (other targets of the same stimuli).
+
+    Raises
+    ------
+    ConfigError
+        alphas, cv or unpredictable are not among what is allowed.
+    DataError
+        Values that are not finite, no features, too few stimuli, or other numbers of stimuli in x and y.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    alphas = np.asarray(alphas, dtype=np.float64)
-    decomposition = decompose(x)
-    if len(alphas) == 1:
-        chosen = np.zeros(y.shape[1], dtype=int)
-    else:
-        errors = loo_errors(decomposition, y, alphas) if cv == "loo" else kfold_errors(x, y, alphas, cv, seed)
-        if not per_target:
-            errors = np.broadcast_to(errors.mean(axis=1, keepdims=True), errors.shape)
-        chosen = errors.argmin(axis=0)
-    return _solve(decomposition, y, alphas[chosen])
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    decomposition = decomposition or decompose(x)
+    alpha, r2_dev, y_mean = np.empty((3, y.shape[1]))
+    dual = np.empty((len(decomposition.eigenvalues), y.shape[1]))
+    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
+        alpha[block], r2_dev[block], y_mean[block], dual[:, block] = part
+    return RidgeFit(alpha, r2_dev, decomposition.x_mean, y_mean, decomposition.projection, dual)
+
+
+def predict_ridge(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    alphas: np.ndarray,
+    cv: int | str = "loo",
+    per_target: bool = True,
+    seed: int = 0,
+    unpredictable: str = "mean",
+    decomposition: Decomposition | None = None,
+) -> RidgePrediction:
+    """Fit and predict block by block of targets; parameters, rule and errors of `fit_ridge`, and the same numbers.
+
+    With K_test = (x_test - x_mean) Xc', prediction = K_test Q diag(1 / (eigenvalues + alpha)) Q'y + y_mean. Beside y
+    and the predictions only one block of targets is in memory.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    decomposition = decomposition or decompose(x)
+    projected = (np.asarray(x_test) - decomposition.x_mean) @ decomposition.projection  # [n_test, rank]
+    alpha, r2_dev = np.empty((2, y.shape[1]))
+    prediction = np.empty((len(projected), y.shape[1]))
+    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
+        alpha[block], r2_dev[block], y_mean, dual = part
+        np.matmul(projected, dual, out=prediction[:, block])
+        prediction[:, block] += y_mean
+    return RidgePrediction(prediction, alpha, r2_dev)
 
 
 class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -197,30 +222,33 @@ class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
     cv : "loo" or int
     per_target : bool
     seed : int
+    unpredictable : "mean" or "published"
 
     Attributes
     ----------
-    alpha_ : float, or ndarray of shape (n_targets,)
+    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
     coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
     intercept_ : float, or ndarray of shape (n_targets,)
     """
 
-    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0):
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
         self.alphas = alphas
         self.cv = cv
         self.per_target = per_target
         self.seed = seed
+        self.unpredictable = unpredictable
 
     def fit(self, X, y):
         """Choose alpha and fit; X [n, n_features], y [n] or [n, n_targets]."""
         X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
+        fit = fit_ridge(X, y.reshape(len(y), -1), self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
+        coef = fit.coef.T
+        intercept = fit.y_mean - coef @ fit.x_mean
         one_target = y.ndim == 1
-        fit = fit_ridge(X, y.reshape(len(y), -1), self.alphas, self.cv, self.per_target, self.seed)
-        intercept = fit.y_mean - fit.x_mean @ fit.coef
-        if one_target:
-            self.alpha_, self.coef_, self.intercept_ = float(fit.alpha[0]), fit.coef[:, 0], float(intercept[0])
-        else:
-            self.alpha_, self.coef_, self.intercept_ = fit.alpha, fit.coef.T, intercept
+        self.coef_ = coef[0] if one_target else coef
+        self.alpha_, self.r2_dev_, self.intercept_ = (
+            float(value[0]) if one_target else value for value in (fit.alpha, fit.r2_dev, intercept)
+        )
         return self
 
     def predict(self, X):

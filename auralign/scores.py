@@ -21,7 +21,7 @@ def r2(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     sst = ((y_true - y_true.mean(axis=0)) ** 2).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         score = 1.0 - sse / sst
-    return np.where(sst > 0, score, np.where(sse > 0, 0.0, 1.0))
+    return np.where(sst > 0, score, np.where(sse == 0, 1.0, np.where(sse > 0, 0.0, np.nan)))
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,10 +1,45 @@
-"""Tests between scores on the same splits, and the control of false discoveries."""
+"""Tests and effect sizes between scores on the same splits, and the control of false discoveries."""
 
 import numpy as np
 from scipy.stats import t as student_t
 
+from .errors import DataError
 
-def corrected_ttest(difference: np.ndarray, n_train: int, n_test: int) -> tuple[np.ndarray, int, np.ndarray]:
+ALTERNATIVES = ("two-sided", "greater", "less")
+
+
+def corrected_spread(difference: np.ndarray, n_train: int, n_test: int) -> np.ndarray:
+    """Standard error of the mean over overlapping splits: sqrt((1/k + n_test/n_train) var(d)).
+
+    Splits of the same stimuli share stimuli, so that var(d)/k is far too small. The correction is that of Nadeau &
+    Bengio (2003), Machine Learning 52:239-281: the differences of two splits are taken to correlate by
+    n_test / (n_train + n_test).
+
+    Parameters
+    ----------
+    difference : ndarray, shape (n_splits, n_rows)
+        Differences of scores, paired over splits.
+    n_train, n_test : int
+        Numbers of development and test stimuli.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+
+    Raises
+    ------
+    DataError
+        There are fewer than two splits.
+    """
+    k = len(difference)
+    if k < 2:
+        raise DataError(f"a spread over splits needs at least 2 splits, given: {k}. Raise splits.n_splits.")
+    return np.sqrt((1.0 / k + n_test / n_train) * difference.var(axis=0, ddof=1))
+
+
+def corrected_ttest(
+    difference: np.ndarray, n_train: int, n_test: int, alternative: str = "two-sided"
+) -> tuple[np.ndarray, int, np.ndarray]:
     """Corrected resampled t-test: t = mean(d) / sqrt((1/k + n_test/n_train) var(d)) with k - 1 degrees of freedom.
 
     Splits of the same stimuli overlap, so that the plain paired t-test finds far too much; the correction is that of
@@ -16,23 +51,83 @@ def corrected_ttest(difference: np.ndarray, n_train: int, n_test: int) -> tuple[
         Differences of scores, paired over splits.
     n_train, n_test : int
         Numbers of development and test stimuli.
+    alternative : "two-sided", "greater" or "less"
+        What the mean difference is under the alternative: not zero, above zero, below zero.
 
     Returns
     -------
     t : ndarray, shape (n_rows,)
-        0 where all differences are zero.
+        0 where all differences are zero, NaN where one is NaN.
     df : int
     p : ndarray, shape (n_rows,)
-        Two-sided; 1 where all differences are zero, and never 0.
+        1 where all differences are zero (whatever the alternative), never 0, NaN where a difference is NaN.
+
+    Raises
+    ------
+    DataError
+        There are fewer than two splits, or the alternative is another word.
     """
-    k = len(difference)
-    mean = difference.mean(axis=0)
-    spread = np.sqrt((1.0 / k + n_test / n_train) * difference.var(axis=0, ddof=1))
+    if alternative not in ALTERNATIVES:
+        raise DataError(f"alternative: {alternative!r} is not one of {', '.join(ALTERNATIVES)}.")
+    df = len(difference) - 1
+    mean, spread = difference.mean(axis=0), corrected_spread(difference, n_train, n_test)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(mean == 0.0, 0.0, mean / spread)
+    if alternative == "two-sided":
+        p = 2.0 * student_t.sf(np.abs(t), df)
+    else:
+        p = student_t.sf(t if alternative == "greater" else -t, df)
+    p = np.where((difference == 0.0).all(axis=0), 1.0, p)
     # smallest positive float instead of 0: a t-test never proves that something is impossible
-    p = np.maximum(2.0 * student_t.sf(np.abs(t), k - 1), np.finfo(float).tiny)
-    return t, k - 1, np.where(np.isnan(t), np.nan, p)
+    return t, df, np.where(np.isnan(t), np.nan, np.maximum(p, np.finfo(float).tiny))
+
+
+def corrected_interval(
+    difference: np.ndarray, n_train: int, n_test: int, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two-sided interval of the mean difference: mean(d) -+ t_((1 + level)/2, k-1) sqrt((1/k + n_test/n_train) var(d)).
+
+    The same standard error as in `corrected_ttest`: 0 lies outside exactly where that test's two-sided p is below
+    1 - level.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (n_splits, n_rows)
+    n_train, n_test : int
+    level : float
+        Share of studies whose interval holds the true difference.
+
+    Returns
+    -------
+    low, high : ndarray, shape (n_rows,)
+        In units of the score; equal to the mean where all differences are equal.
+    """
+    mean = difference.mean(axis=0)
+    half = student_t.ppf(0.5 + level / 2.0, len(difference) - 1) * corrected_spread(difference, n_train, n_test)
+    return mean - half, mean + half
+
+
+def standardised_effect(difference: np.ndarray, n_train: int, n_test: int) -> np.ndarray:
+    """Mean difference in standard deviations of one split's difference: mean(d) / sqrt((1 + n_test/n_train) var(d)).
+
+    Under the correlation rho = n_test / (n_train + n_test) of `corrected_spread` the sample variance over splits
+    estimates only (1 - rho) times the variance of one split's difference, and 1 / (1 - rho) = 1 + n_test/n_train.
+    Unlike t = effect / sqrt(rho + (1 - rho)/k), the effect does not grow with the number of splits.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (n_splits, n_rows)
+    n_train, n_test : int
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        0 where all differences are zero; infinite where all are equal and not zero.
+    """
+    one_split = np.sqrt((1.0 + n_test / n_train) * difference.var(axis=0, ddof=1))
+    mean = difference.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(mean == 0.0, 0.0, mean / one_split)
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:

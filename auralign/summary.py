@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from .ceilings import noise_ceiling
 from .config import Comparison
 from .half_split import half_split
 from .study import Study
@@ -22,6 +23,7 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
     for score in ("r2", "r2_corr"):
         columns[f"{score}_median"] = groups[score].median()
         columns[f"{score}_sd"] = groups[score].std(ddof=1)
+    columns["r2_dev_median"] = groups["r2_dev"].median()
     columns["r2_corr_half_split"] = _half_split_column(scores, study.targets.target.to_numpy())
     columns["alpha_median"] = groups["alpha"].median()
     columns["n_splits"] = groups["split"].count()
@@ -29,8 +31,23 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
         if score in scores:
             columns[f"{score}_median"] = groups[score].median()
     summary = pd.DataFrame(columns).reset_index()
-    metadata = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore").to_dataframe()
-    return summary if metadata.columns.empty else summary.merge(metadata.reset_index(), on="target", how="left")
+    return summary.merge(target_metadata(study), on="target", how="left")
+
+
+def target_metadata(study: Study) -> pd.DataFrame:
+    """Tabulate what is known of each target, one row per target in their order.
+
+    Where responses are repeated, with the noise ceiling of their mean: `noise_ceiling`, the r2_corr that a perfect
+    prediction of the noiseless response would reach, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high`
+    (bootstrap over stimuli), and `n_repetitions`.
+    """
+    coordinates = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
+    table = coordinates.to_dataframe().reset_index()
+    if study.targets.sizes["repetition"] > 1:
+        ceiling = noise_ceiling(study.targets.to_numpy())
+        names = {"ceiling": "noise_ceiling", "ceiling_low": "noise_ceiling_low", "ceiling_high": "noise_ceiling_high"}
+        table = table.assign(**{names.get(key, key): values for key, values in ceiling.items()})
+    return table
 
 
 def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:

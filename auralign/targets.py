@@ -10,12 +10,15 @@ from scipy.io import loadmat
 from .config import Targets
 from .datasets import fetch
 from .errors import DataError, DatasetError
+from .published.components import read_components
+from .published.song165 import read_song165
+from .published.voxels import read_voxels
 from .stimuli import read_table, stimulus_order
 
 # names of the results' own columns
 RESERVED = {
     "features", "layer", "layer_name", "target", "estimator", "split", "stimulus", "repetition", "n_splits",
-    "r2_corr_half_split",
+    "r2_corr_half_split", "noise_ceiling", "noise_ceiling_low", "noise_ceiling_high", "n_repetitions",
 }  # fmt: skip
 
 
@@ -33,17 +36,26 @@ def read_targets(config: Targets) -> xr.DataArray:
     DataError
         A file is not here, has another layout, or holds values that are not finite.
     """
+    metadata = None
     if config.kind == "components":
         targets, metadata = _components(config.dataset), config.dataset / "data" / "targets.tsv"
     elif config.kind == "voxels":
         targets, metadata = _voxels(config.dataset), config.dataset / "data" / "voxels.tsv"
+    elif config.kind == "published_components":
+        targets = read_components(config.folder / "NH2015comp" / "components.mat")
+    elif config.kind == "published_voxels":
+        targets = read_voxels(
+            config.folder, config.study, config.repetitions or 3, config.subjects, config.rois, config.regions
+        )
+    elif config.kind == "song165":
+        targets = read_song165(config.folder, config.window)
     else:
-        targets, metadata = _table(config.table), None
+        targets = _table(config.table)
     if config.target_table is not None:
         metadata = config.target_table
     if metadata is not None and (metadata.exists() or config.target_table is not None):
         targets = _with_metadata(targets, metadata)
-    _refuse_degenerate(targets, config.table or config.dataset)
+    _refuse_degenerate(targets, config.path)
     return targets.sel(stimulus=stimulus_order(targets.stimulus.values))
 
 

@@ -74,6 +74,13 @@ def need(fetch: Callable[[], None]) -> None:
         context.meta.setdefault(_NEEDS, []).append(fetch)
 
 
+def at_end(action: Callable[[], None]) -> None:
+    """Arrange for `action()` when the running command ends, however it ends; nothing happens outside a command."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(action)
+
+
 def check(own: Callable[[], None]) -> None:
     """Run every noted `fetch` of the running command, or `own` outside one.
 

@@ -1,5 +1,6 @@
 """The data type `Audio` and the data grabber `AudioStimuli`."""
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +11,19 @@ from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_
 from pydantic import PrivateAttr
 from tqdm import tqdm
 
-from auralign.datasets import fetch
+from auralign.datasets import drop, fetch
 from auralign.errors import DatasetError
 from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields
-from .preflight import MissingInputs, beside_yaml, check, command_name, command_parameter, need
+from .preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
 from .storing import refuse_leftovers
 
 # junifer 0.0.8 refuses a second registration, and a module may be imported twice under `junifer queue`
 if "Audio" not in DataTypeManager():
     register_data_type("Audio", {"mandatory": ["pattern"], "optional": {}})
+
+logger = logging.getLogger(__name__)
 
 # stimuli that a marker is told of in advance: bounds the largest batch
 LOOK_AHEAD = 127
@@ -29,6 +32,8 @@ LOOK_AHEAD = 127
 @register_datagrabber
 class AudioStimuli(ParameterFields, BaseDataGrabber):
     """Grab sound files of a DataLad dataset or a plain folder, in stimulus order, fetching what is not here.
+
+    A dataset is left as it was found: at the end, what was fetched is dropped, and what was there stays.
 
     Parameters
     ----------
@@ -52,6 +57,7 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
 
     _folder: Any = PrivateAttr(None)
     _paths: Any = PrivateAttr(None)
+    _fetched: Any = PrivateAttr(default_factory=list)  # paths in the dataset
 
     def init_junifer(self) -> None:
         """Finish construction on junifer 0.0.7."""
@@ -112,6 +118,9 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         absent = [path.relative_to(self._folder).as_posix() for path in paths if not path.exists()]
         if not absent:
             return
+        if not self._fetched:
+            at_end(self._give_back)  # also where the run fails before it has begun
+        self._fetched += absent
         try:
             fetch(self._folder, absent)
         except DatasetError as error:
@@ -122,6 +131,16 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         if command_name() == "run":
             check(self.fetch)
         return self
+
+    def __exit__(self, *exception: Any) -> None:
+        """Drop what was fetched."""
+        self._give_back()
+
+    def _give_back(self) -> None:
+        here = [path for path in self._fetched if (self._folder / path).exists()]
+        self._fetched.clear()
+        for stays in drop(self._folder, here):
+            logger.warning("fetched for this run, but not dropped: %s", stays)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the stimulus ids in order, with progress on standard error."""

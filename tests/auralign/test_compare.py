@@ -29,7 +29,7 @@ def result(small_config, tmp_path):
 def test_scores_have_the_columns_and_rows_of_the_contract(result, tmp_path):
     scores = pd.read_parquet(tmp_path / "out" / "scores.parquet")
     identity = {"features", "layer", "layer_name", "target", "estimator", "split"}
-    assert set(scores.columns) == identity | {"r2", "r2_corr", "alpha", "n_train", "n_test"}
+    assert set(scores.columns) == identity | {"r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test"}
     # (2 layers of net + 1 of plain) x 2 targets x 2 estimators x 4 splits
     assert len(scores) == 3 * 2 * 2 * 4
     assert not scores.duplicated(["features", "layer", "target", "estimator", "split"]).any()
@@ -211,8 +211,12 @@ def test_the_command_names_its_results_and_tells_usage_from_failure(root, small_
     assert "results: results/small" in done.stdout
     assert sorted(p.name for p in (tmp_path / "results" / "small").iterdir() if p.name[0] != ".") == [
         "comparisons.tsv",
+        "layer_choice.tsv",
+        "layers.tsv",
         "provenance.json",
         "scores.parquet",
+        "selected.parquet",
+        "selection.tsv",
         "summary.tsv",
     ]
     assert _compare(root, cwd=tmp_path).returncode == 2
@@ -236,11 +240,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped(how, root, small_config, tm
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     blocks = tmp_path / "results" / "small" / ".blocks"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not list(blocks.glob("*.parquet")) and process.poll() is None:
+    while time.monotonic() < deadline and not list(blocks.glob("?" * 32 + ".parquet")) and process.poll() is None:
         os.sched_yield()
     process.send_signal(how)
     _, errors = process.communicate(timeout=60)
-    kept = len(list(blocks.glob("*.parquet")))
+    kept = len(list(blocks.glob("?" * 32 + ".parquet")))
     assert process.returncode == 130, errors.decode()
     assert b"interrupted; what was finished is kept" in errors
     assert 1 <= kept < 6

@@ -82,7 +82,7 @@ def test_every_shipped_comparison_is_valid(root):
         (("kind: ridge", "kind: elastic"), r"'ridge', 'lasso'"),
         (("kind: ridge", "kind: ridge, alphas: [0, 1]"), r"alphas must be positive and finite, got \[0"),
         (("train_size: 83, ", ""), r"needs `train_size` and `test_size`"),
-        (("table: a.tsv", "storage: a.hdf5"), r"features\.a: `storage` needs `marker`"),
+        (("table: a.tsv", "storage: a.hdf5"), r"features\.a: `storage` and `marker`"),
         (("kind: components, dataset", "kind: table, dataset"), r"kind: table needs `table`"),
         (("name: minimal", "name: a/b"), r"name: .*given: 'a/b'"),
         (("ridge: {", "a/b: {"), r"estimators\.a/b"),
@@ -100,7 +100,7 @@ def test_every_shipped_comparison_is_valid(root):
             ("name: minimal", "name: minimal\ntests: [{metric: r2, a: {layer: true}, b: {layer: 2}}]"),
             r"tests\.0\.a",
         ),
-        (("name: minimal", "name: minimal\nconfounds: {table: c.tsv}"), r"confounds\.table: this version does not"),
+        (("name: minimal", "name: minimal\nconfounds: {table: c.tsv, apply_to: [z]}"), r"confounds\.apply_to\.0"),
         (
             ("name: minimal", "name: minimal\ntests: [{metric: r2, a: {estimator: ols}, b: {estimator: ridge}}]"),
             r"tests\[0\]\.a\.estimator: 'ols' is not one of this comparison's: \['ridge'\]",

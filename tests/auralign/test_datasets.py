@@ -1,150 +1,38 @@
-"""Recipes and the datasets built from them: three small files, a loopback server, git-annex as the oracle."""
+"""Datasets built from recipes: small files, git, git-annex, datalad and junifer as the oracles."""
 
 import hashlib
+import importlib.util
 import os
+import re
+import shlex
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
+from junifer.datagrabber import PatternDataladDataGrabber
 
-from auralign import datasets, phantom
+import custom_markers  # noqa: F401  (registers the data type Audio)
+from auralign import datasets, downloads, phantom
 from auralign.errors import DatasetError
 from auralign.recipes import read_recipe
 
-BIN = Path(sys.executable).parent
-CONTENT = {"sounds/wav/a b.wav": b"first", "sounds/wav/b.wav": b"second", "data/c.mat": b"third"}
-YML = """
-name: small
-title: A small dataset
-description: Three files.
-licence: CC0-1.0
-citation: nobody
-id: 11111111-2222-3333-4444-555555555555
-date: 2020-02-02T00:00:00Z
-table: small.tsv
-"""
 
-
-def tool(*command: str, cwd: Path) -> str:
-    """Run git or datalad as a user would, with this environment's commands on the PATH."""
-    env = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def write_recipe(folder: Path, base: str = "http://127.0.0.1:1/", rows: str = "", extra: str = "") -> Path:
-    """`small.yml` and `small.tsv` in a folder; the table lists CONTENT unless rows are given."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, content in () if rows else CONTENT.items():
-        md5 = hashlib.md5(content).hexdigest()
-        rows += f"{path}\t{len(content)}\t{md5}\t{path.replace(' ', '%20')}\n"
-    (folder / "small.tsv").write_text(f"path\tsize\tmd5\turl\n{rows}")
-    (folder / "small.yml").write_text(f"{YML}url_base: {base}\n{extra}")
-    return folder / "small.yml"
-
-
-def write_files(folder: Path, content: dict[str, bytes] = CONTENT) -> Path:
-    """The files of CONTENT, below a folder."""
-    for path, data in content.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    return folder
-
-
-def build(folder: Path, **recipe) -> Path:
-    """The dataset of a small recipe."""
-    assert datasets.build(read_recipe(write_recipe(folder, **recipe)), folder / "small")
-    return folder / "small"
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A folder, and the address under which its files are served; git-annex is allowed to go there."""
-    allowed = {"COUNT": "1", "KEY_0": "annex.security.allowed-ip-addresses", "VALUE_0": "127.0.0.1"}
-    for name, value in allowed.items():
-        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    folder = write_files(tmp_path / "served")
-    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *args: None)
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield folder, f"http://127.0.0.1:{httpd.server_port}/"
-        httpd.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize(
-    ("extra", "rows", "told"),
-    [
-        ("colour: red\n", "", ["small.yml", "`colour`", "url_base"]),
-        ("generator: phantom\n", "", ["either `table`"]),
-        ("", "a.wav\t5\t123\ta.wav", ["line 2 of the table", "`md5`", "'123'"]),
-        ("", "../a.wav\t5\t" + "0" * 32 + "\ta.wav", ["line 2 of the table", "`path`", "../a.wav"]),
-        ("", ("a.wav\t5\t" + "0" * 32 + "\ta.wav\n") * 2, ["twice", "a.wav"]),
-        ("", "a.wav\t5\t" + "0" * 32, ["line 2 of the table", "`url`"]),
-    ],
-)
-def test_a_mistake_in_a_recipe_is_told_with_file_and_key(tmp_path, extra, rows, told):
-    with pytest.raises(DatasetError) as error:
-        read_recipe(write_recipe(tmp_path, extra=extra, rows=rows))
-    for part in told:
-        assert part in str(error.value)
-
-
-def test_recipe_without_url_base_or_with_another_name_or_no_table(tmp_path):
-    with pytest.raises(DatasetError, match="add `url_base`"):
-        read_recipe(write_recipe(tmp_path, base='""'))
-    path = write_recipe(tmp_path)
-    with pytest.raises(DatasetError, match=r"`name` is 'small' but should be .*'other'"):
-        read_recipe(path.rename(tmp_path / "other.yml"))
-    (tmp_path / "small.tsv").unlink()
-    with pytest.raises(DatasetError, match=r"small\.tsv"):
-        read_recipe(tmp_path / "other.yml")
-    (tmp_path / "other.yml").write_text("name: other\n")
-    with pytest.raises(DatasetError, match=r"key `licence`: Field required\n"):
-        read_recipe(tmp_path / "other.yml")
-
-
-def test_natsound165_recipe(root):
-    recipe = read_recipe(root / "datalad_dataset" / "natsound165.yml")
-    paths = [row.path for row in recipe.files]
-    assert len(paths) == len(set(paths)) == len({row.md5 for row in recipe.files}) == 167
-    assert sum(path.startswith("sounds/wav/stim") and path.endswith(".wav") for path in paths) == 165
-    assert {"sounds/category_labels.csv", "data/components.mat"} < set(paths)
-    repository = "raw.githubusercontent.com/snormanhaignere/natsound165-neuron2015"
-    commit = "b41b99ff620d7997dbf278fc770f58566707726a"
-    assert recipe.urls(recipe.files[0])[0] == f"https://{repository}/{commit}/{paths[0]}"
-
-
-def test_natsound165_recipe_lists_the_files_that_we_have(root, real_data):
-    recipe = read_recipe(root / "datalad_dataset" / "natsound165.yml")
-    local = {path.name: path for path in real_data.rglob("*") if path.is_file()}
-    for row in recipe.files:
-        content = local[Path(row.path).name].read_bytes()
-        assert (row.size, row.md5) == (len(content), hashlib.md5(content).hexdigest()), row.path
-
-
-def test_build_is_clean_deterministic_and_alone(tmp_path, monkeypatch):
+def test_build_is_clean_deterministic_and_alone(tmp_path, small, tool, monkeypatch):
     """Inside another repository (as here, and even while that one runs a hook), twice: the same commit."""
     outer = tmp_path / "outer"
     outer.mkdir()
     tool("git", "init", "--quiet", cwd=outer)
     (outer / ".gitignore").write_text("/datalad_dataset/\n")
     monkeypatch.setenv("GIT_DIR", str(outer / ".git"))
-    first = build(outer / "datalad_dataset")
-    second = build(tmp_path / "elsewhere")
+    first = small.build(outer / "datalad_dataset")
+    second = small.build(tmp_path / "elsewhere")
     monkeypatch.delenv("GIT_DIR")
 
     assert tool("git", "rev-parse", "HEAD", cwd=first) == tool("git", "rev-parse", "HEAD", cwd=second)
@@ -155,21 +43,21 @@ def test_build_is_clean_deterministic_and_alone(tmp_path, monkeypatch):
     assert "id = 11111111-2222-3333-4444-555555555555\n" in (first / ".datalad/config").read_text()
 
     # git-annex itself, given the files, arrives at the same keys.
-    files = write_files(tmp_path / "files")
-    for path in CONTENT:
+    files = small.files(tmp_path / "files")
+    for path in small.CONTENT:
         key = tool("git", "annex", "calckey", "--backend=MD5E", str(files / path), cwd=first)
         assert os.readlink(first / path).endswith(f"/{key}")
 
 
-def test_building_again_leaves_it_and_a_changed_recipe_is_refused(tmp_path):
-    dataset = build(tmp_path)
-    datasets.supply(dataset, write_files(tmp_path / "files"))
-    recipe = read_recipe(write_recipe(tmp_path))
+def test_building_again_leaves_it_and_a_changed_recipe_is_refused(tmp_path, small):
+    dataset = small.build(tmp_path)
+    datasets.supply(dataset, small.files(tmp_path / "files"))
+    recipe = read_recipe(small.recipe(tmp_path))
     assert datasets.build(recipe, dataset) is False
     reworded = recipe.model_copy(update={"description": "Three files, described better."})
     assert datasets.build(reworded, dataset) is False
 
-    changed = read_recipe(write_recipe(tmp_path, rows=f"d.wav\t3\t{'0' * 32}\td.wav"))
+    changed = read_recipe(small.recipe(tmp_path, rows=f"d.wav\t3\t{'0' * 32}\td.wav"))
     with pytest.raises(DatasetError, match=r"mv .*small .*small\.old .* --source .*small\.old"):
         datasets.build(changed, dataset)
     assert (dataset / "sounds/wav/b.wav").read_bytes() == b"second"
@@ -180,25 +68,25 @@ def test_building_again_leaves_it_and_a_changed_recipe_is_refused(tmp_path):
     assert datasets.supply(dataset, tmp_path / "small.old") == (3, [])
 
 
-def test_a_folder_that_is_no_dataset_of_ours_is_left_alone(tmp_path):
+def test_a_folder_that_is_no_dataset_of_ours_is_left_alone(tmp_path, small):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="left as it is"):
-        datasets.build(read_recipe(write_recipe(tmp_path)), tmp_path / "small")
+        datasets.build(read_recipe(small.recipe(tmp_path)), tmp_path / "small")
     assert [path.name for path in (tmp_path / "small").iterdir()] == ["mine.txt"]
 
 
-def test_build_that_fails_leaves_nothing(tmp_path):
+def test_build_that_fails_leaves_nothing(tmp_path, small):
     """README.md is the builder's own file."""
-    recipe = read_recipe(write_recipe(tmp_path, rows=f"README.md\t3\t{'0' * 32}\treadme\n"))
+    recipe = read_recipe(small.recipe(tmp_path, rows=f"README.md\t3\t{'0' * 32}\treadme\n"))
     with pytest.raises(DatasetError, match=r"fromkey .* failed"):
         datasets.build(recipe, tmp_path / "small")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.tsv", "small.yml"]
 
 
-def test_supply_refuses_a_wrong_file_by_name_and_keeps_the_others(tmp_path):
-    dataset = build(tmp_path)
-    source = write_files(tmp_path / "source", {"wav/a b.wav": b"first", "deep/down/b.wav": b"secont"})
+def test_supply_refuses_a_wrong_file_by_name_and_keeps_the_others(tmp_path, small, tool):
+    dataset = small.build(tmp_path)
+    source = small.files(tmp_path / "source", {"wav/a b.wav": b"first", "deep/down/b.wav": b"secont"})
     state = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in source.glob("**/*.wav")}
     number, problems = datasets.supply(dataset, source)
 
@@ -212,84 +100,20 @@ def test_supply_refuses_a_wrong_file_by_name_and_keeps_the_others(tmp_path):
     assert tool("git", "status", "--porcelain", cwd=dataset) == ""
 
     # Another file of the same name is right: it is taken, and what is present is not asked for again.
-    write_files(source, {"other/b.wav": b"second", "c.mat": b"third"})
+    small.files(source, {"other/b.wav": b"second", "c.mat": b"third"})
     assert datasets.supply(dataset, source) == (2, [])
     assert datasets.supply(dataset, source) == (0, [])
     assert tool("git", "annex", "fsck", "--quiet", cwd=dataset) == ""
 
 
-def test_supply_from_no_folder_and_into_no_dataset(tmp_path):
+def test_supply_from_no_folder_and_into_no_dataset(tmp_path, small):
     with pytest.raises(DatasetError, match="is not a folder"):
-        datasets.supply(build(tmp_path), tmp_path / "nowhere")
+        datasets.supply(small.build(tmp_path), tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="build it with"):
         datasets.supply(tmp_path, tmp_path)
 
 
-def test_clone_get_drop_get(tmp_path, server):
-    """What DataLad's own commands do with a built dataset, and a clone of it."""
-    dataset = build(tmp_path, base=server[1])
-    tool("datalad", "clone", str(dataset), str(clone := tmp_path / "clone"), cwd=tmp_path)
-    for _ in range(2):
-        tool("datalad", "get", ".", cwd=clone)
-        assert {path: (clone / path).read_bytes() for path in CONTENT} == CONTENT
-        tool("datalad", "drop", ".", cwd=clone)
-        assert not any((clone / path).exists() for path in CONTENT)
-    assert (datasets.get(dataset), datasets.get(dataset)) == (3, 0)
-    assert {path: (dataset / path).read_bytes() for path in CONTENT} == CONTENT
-
-
-def test_fetch_takes_only_what_is_asked_for(tmp_path, server):
-    dataset = build(tmp_path, base=server[1])
-    assert datasets.fetch(dataset, ["data/c.mat"]) == 1
-    assert [path for path in CONTENT if (dataset / path).exists()] == ["data/c.mat"]
-    with pytest.raises(DatasetError, match=r"has no file data/d\.mat"):
-        datasets.fetch(dataset, ["data/d.mat"])
-
-
-def test_get_refuses_wrong_content_and_says_which_and_why(tmp_path, server):
-    folder, base = server
-    (folder / "data/c.mat").write_bytes(b"thirt")
-    (folder / "sounds/wav/b.wav").unlink()
-    dataset = build(tmp_path, base=base)
-    with pytest.raises(DatasetError) as error:
-        datasets.get(dataset)
-    lines = str(error.value).splitlines()
-    assert lines[0].startswith("2 of 3 files could not be fetched") and "--source" in lines[3]
-    assert f"data/c.mat from {base}data/c.mat: wrong checksum" in lines[1]
-    assert all(hashlib.md5(content).hexdigest() in lines[1] for content in (b"thirt", b"third"))
-    assert f"sounds/wav/b.wav from {base}sounds/wav/b.wav" in lines[2] and "not found" in lines[2].lower()
-    assert (dataset / "sounds/wav/a b.wav").read_bytes() == b"first"
-    assert not (dataset / "data/c.mat").exists()
-
-    write_files(folder)
-    assert datasets.get(dataset) == 2
-
-
-def test_the_second_address_is_tried_where_the_first_fails(tmp_path, server):
-    rows = f"b.wav\t6\t{hashlib.md5(b'second').hexdigest()}\tmoved/b.wav sounds/wav/b.wav"
-    dataset = build(tmp_path, base=server[1], rows=rows)
-    assert datasets.get(dataset) == 1
-    assert (dataset / "b.wav").read_bytes() == b"second"
-
-
-@pytest.mark.parametrize("listening", [False, True])
-def test_host_that_cannot_be_reached_or_never_answers(tmp_path, server, listening):
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        if listening:
-            sock.listen()
-        dataset = build(tmp_path, base=f"http://127.0.0.1:{sock.getsockname()[1]}/")
-        start = time.monotonic()
-        with pytest.raises(DatasetError) as error:
-            datasets.fetch(dataset, [], timeout=0.5)
-        assert time.monotonic() - start < 10
-    for path in CONTENT:
-        assert path in str(error.value)
-    assert ("does not answer within 0.5 s" if listening else "cannot be reached") in str(error.value)
-    assert "small --source" in str(error.value)
-
-
-def test_phantom_is_cloned_and_got_like_any_other(tmp_path, root, monkeypatch):
+def test_phantom_is_cloned_and_got_like_any_other(tmp_path, root, tool, monkeypatch):
     """With sounds that take no time to make: test_phantom.py is about the real ones."""
     rows = 5
     study = phantom.Phantom(
@@ -324,28 +148,176 @@ def test_phantom_is_cloned_and_got_like_any_other(tmp_path, root, monkeypatch):
         datasets.get(tmp_path / "phantom")
 
 
-def command(root: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess:
-    """The command where its environment is not activated and git knows nobody."""
+def test_clone_get_drop_get(tmp_path, small, server, tool):
+    """What DataLad's own commands do with a built dataset, and a clone of it."""
+    dataset = small.build(tmp_path, base=server.base)
+    tool("datalad", "clone", str(dataset), str(clone := tmp_path / "clone"), cwd=tmp_path)
+    for _ in range(2):
+        tool("datalad", "get", ".", cwd=clone)
+        assert {path: (clone / path).read_bytes() for path in small.CONTENT} == small.CONTENT
+        tool("datalad", "drop", ".", cwd=clone)
+        assert not any((clone / path).exists() for path in small.CONTENT)
+
+
+@pytest.mark.parametrize("name", ["natsound165", "song165", "tuckute2023", "encodecmae", "podcast"])
+def test_every_shipped_recipe_builds_clean_and_says_what_cannot_be_had(tmp_path, root, tool, monkeypatch, name):
+    recipe = read_recipe(root / "datalad_dataset" / f"{name}.yml")
+    assert datasets.build(recipe, tmp_path / name) is True
+    dataset = tmp_path / name
+    assert tool("git", "status", "--porcelain", cwd=dataset) == ""
+    assert tool("git", "annex", "fsck", "--quiet", cwd=dataset) == ""
+    files = {row.path for row in recipe.files if row.kind == "file"}
+    assert set(tool("git", "annex", "find", "--include=*", cwd=dataset).splitlines()) == files
+    assert all(part in (dataset / "README.md").read_text() for part in (recipe.title, recipe.licence, recipe.citation))
+
+    def no_network(urls, timeout):
+        return {urlsplit(url).netloc: f"{urlsplit(url).netloc} cannot be reached" for url in urls}
+
+    monkeypatch.setattr(downloads, "_silent_hosts", no_network)
+    with pytest.raises(DatasetError) as error:
+        datasets.get_selected(recipe, dataset)
+    for row in recipe.files:
+        hosts = {urlsplit(url).netloc for url in recipe.urls(row)}
+        line = next(line for line in str(error.value).splitlines() if line.strip().startswith(f"{row.path} "))
+        assert any(f"{host} cannot be reached" in line for host in hosts)
+
+
+def test_what_is_supplied_without_a_known_checksum_is_recorded(tmp_path, small, tool, caplog):
+    dataset = small.build(tmp_path, rows=small.row("data/c.mat") + small.row("d.mat", b"fourth"))
+    source = small.files(tmp_path / "source", {"c.mat": b"third", "d.mat": b"fourth"})
+    assert datasets.supply(dataset, source, ["data/c.mat"]) == (1, [])
+    digest = hashlib.md5(b"third").hexdigest()
+    assert f"data/c.mat: no checksum was known; recorded: 5 bytes, md5 {digest}" in caplog.text
+    assert os.readlink(dataset / "data/c.mat").endswith(f"/MD5E-s5--{digest}.mat")
+    assert tool("git", "status", "--porcelain", cwd=dataset) == ""
+    tool("git", "annex", "drop", "--quiet", "--force", "data/c.mat", cwd=dataset)
+    small.files(source, {"c.mat": b"other"})
+    number, problems = datasets.supply(dataset, source)
+    assert number == 1 and digest in problems[0]
+
+
+def test_drop_drops_only_what_can_be_had_again(tmp_path, small, server):
+    dataset = small.build(tmp_path, base=server.base)
+    paths = list(small.CONTENT)
+    assert datasets.drop(dataset, []) == []
+    assert datasets.get(dataset) == 3
+    assert datasets.drop(dataset, []) == [] and all((dataset / path).exists() for path in paths)
+    del server.files["data/c.mat"]
+    stayed = datasets.drop(dataset, paths)
+    assert len(stayed) == 1 and stayed[0].startswith("data/c.mat: ")
+    assert [path for path in paths if (dataset / path).exists()] == ["data/c.mat"]
+
+
+@pytest.mark.filterwarnings("ignore:At least one file is not clean")
+def test_junifer_grabs_by_uri_and_leaves_a_clone_as_it_found_it(tmp_path, small, server, tool, monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    dataset = small.build(tmp_path, base=server.base)
+    tool("datalad", "clone", str(dataset), str(clone := tmp_path / "clone"), cwd=tmp_path)
+    datasets.fetch(clone, ["sounds/wav/b.wav", "data/c.mat"])
+    for folder in (clone, tmp_path / "fresh"):
+        grabber = PatternDataladDataGrabber(
+            types=["Audio"],
+            patterns={"Audio": {"pattern": "sounds/wav/{stimulus}.wav"}},
+            replacements=["stimulus"],
+            uri=str(dataset),
+            datadir=folder,
+        )
+        with grabber:
+            found = {element: grabber[element]["Audio"]["path"].read_bytes() for element in grabber.get_elements()}
+            assert found == {"a b": b"first", "b": b"second"}
+    assert not (tmp_path / "fresh").exists()
+    assert [path for path in small.CONTENT if (clone / path).exists()] == ["sounds/wav/b.wav", "data/c.mat"]
+    assert tool("git", "status", "--porcelain", cwd=clone) == ""
+
+
+def test_a_subdataset_of_a_study_gets_drops_and_takes_files(tmp_path, small, server, tool):
+    dataset = small.build(tmp_path, base=server.base)
+    study = tmp_path / "study"
+    tool("datalad", "create", str(study), cwd=tmp_path)
+    tool("datalad", "clone", "-d", ".", str(dataset), "inputs/small", cwd=study)
+    tool("git", "submodule", "--quiet", "absorbgitdirs", cwd=study)  # as `git clone --recurse-submodules` leaves it
+    assert (study / "inputs/small/.git").is_file()
+    assert datasets.get(study / "inputs/small") == 3
+    tool("datalad", "drop", "inputs/small", "--what", "filecontent", cwd=study)
+    assert not any((study / "inputs/small" / path).exists() for path in small.CONTENT)
+    assert datasets.supply(study / "inputs/small", small.files(tmp_path / "files")) == (3, [])
+    assert {path: (study / "inputs/small" / path).read_bytes() for path in small.CONTENT} == small.CONTENT
+    assert "clean" in tool("datalad", "status", cwd=study)
+
+
+@pytest.fixture(scope="module")
+def script(root) -> click.Command:
+    """The command, in this process."""
+    spec = importlib.util.spec_from_file_location("build_datasets", root / "scripts" / "build_datasets.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_command_selects_gets_and_unpacks(tmp_path, small, server, script):
+    archive = shutil.make_archive(str(tmp_path / "all"), "tar", small.files(tmp_path / "packed"))
+    server.files["all.tar"] = Path(archive).read_bytes()
+    rows = small.row("all.tar") + small.row("data/d.mat", b"third", "data/c.mat")
+    small.recipe(tmp_path, base=server.base, rows=rows, extra="subsets: {archive: [all.tar]}\n")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(script, ["--root", str(tmp_path), *arguments])
+
+    done = run("small", "--get", "--subset", "archive", "--jobs", "2", "--unpack", "--members", "sounds")
+    assert done.exception is None, done.output
+    assert "small: 1 files fetched\nsmall: 2 members of all.tar added\n" in done.output
+    dataset = tmp_path / "small"
+    assert (dataset / "sounds/wav/a b.wav").read_bytes() == b"first"
+    assert not (dataset / "data/c.mat").exists() and not (dataset / "data/d.mat").exists()
+    done = run("small", "--source", str(tmp_path / "packed"), "--subset", "data/d.mat")
+    assert isinstance(done.exception, DatasetError) and "data/d.mat: no file of this name" in str(done.exception)
+    # members are no files of the recipe: what was dropped of them is not sought on the network
+    downloads.call("git", "annex", "drop", "--force", "sounds", cwd=dataset)
+    done = run("small", "--get", "--unpack")
+    assert done.exception is None and "1 files fetched\nsmall: 3 members" in done.output
+    downloads.call("git", "annex", "drop", "--force", "all.tar", cwd=dataset)
+    assert "no archive is here" in str(run("small", "--unpack").exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["smal"], "no recipe smal .* small"),
+        (["--source", "."], "--source belongs to one NAME"),
+        (["--get", "--subset", "data"], "--subset belongs to one NAME"),
+        (["small", "--subset", "data"], "always built whole"),
+        (["small", "--get", "--members", "data"], "--members belongs to --unpack"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_done(tmp_path, small, script, arguments, told):
+    small.recipe(tmp_path)
+    with pytest.raises(click.UsageError, match=told):
+        script(["--root", str(tmp_path), *arguments], standalone_mode=False)
+    assert not (tmp_path / "small").exists()
+
+
+def test_command_tells_by_its_status_and_needs_no_activated_environment(tmp_path, root, small):
+    """Nor a name for git."""
+    small.recipe(tmp_path)
+    source = small.files(tmp_path / "source", dict(list(small.CONTENT.items())[:2]))
     bare = {"PATH": os.defpath, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    line = [sys.executable, root / "scripts" / "build_datasets.py", *arguments]
-    return subprocess.run(line, env=bare | env, capture_output=True, text=True)
-
-
-def test_command_builds_supplies_and_tells_by_its_status(tmp_path, root):
-    write_recipe(tmp_path)
-    at = ("--root", str(tmp_path))
-    source = write_files(tmp_path / "source", dict(list(CONTENT.items())[:2]))
-    env = {"HOME": str(tmp_path / "home")}
-    done = command(root, *at, **env)
-    assert (done.returncode, done.stderr) == (0, "") and "small: built in" in done.stdout
-
-    done = command(root, "small", "--source", str(source), *at, **env)
-    assert done.returncode == 1 and "2 files taken" in done.stdout and "data/c.mat: no file" in done.stderr
-    write_files(source)
-    done = command(root, "small", "--source", str(source), *at, **env)
-    assert done.returncode == 0 and "1 files taken" in done.stdout
-
-    done = command(root, "smal", *at, **env)
-    assert done.returncode == 2 and "no recipe smal" in done.stderr and "small" in done.stderr
-    assert command(root, "--source", str(source), *at, **env).returncode == 2
+    line = [sys.executable, root / "scripts/build_datasets.py", "small", "--source", source, "--root", tmp_path]
+    done = subprocess.run(line, env=bare | {"HOME": str(tmp_path / "home")}, capture_output=True, text=True)
+    assert done.returncode == 1 and "small: built in" in done.stdout and "2 files taken" in done.stdout
+    assert "error: small: 1 problems:\n  data/c.mat: no file" in done.stderr
     assert not (tmp_path / "home" / ".gitconfig").exists()
+
+
+def test_the_readme_adds_ones_own_dataset_as_it_shows(tmp_path, root, small, tool):
+    text = (root / "datalad_dataset" / "README.md").read_text()
+    block = next(block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "cat > mine.yml" in block)
+    (tmp_path / "datalad_dataset").mkdir()
+    source = small.files(tmp_path / "my sounds", small.CONTENT | {"sounds/.DS_Store": b"x"})
+    block = block.replace("FOLDER", shlex.quote(str(source)))
+    block = block.replace("scripts/build_datasets.py", f"{root}/scripts/build_datasets.py --root datalad_dataset")
+    said = tool("bash", "-euc", block, cwd=tmp_path)
+    assert re.fullmatch(r"mine: built in [\d.]+ s\nmine: 3 files taken from .*my sounds", said)
+    dataset = tmp_path / "datalad_dataset" / "mine"
+    assert {path: (dataset / path).read_bytes() for path in small.CONTENT} == small.CONTENT
+    addresses = tool("git", "annex", "whereis", "sounds/wav/a b.wav", cwd=dataset)
+    assert "https://example.org/sounds/wav/a%20b.wav" in addresses

@@ -6,8 +6,8 @@ from sklearn.linear_model import LassoCV, RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from auralign.config import Center, Lasso, Ridge
-from auralign.engines import ENGINES, choose_engine
+from auralign.config import Center, Lasso, MultitaskLasso, Ridge
+from auralign.engines import ENGINES, Removal, choose_engine
 from auralign.errors import ConfigError
 
 RIDGE = Ridge(kind="ridge", alphas=list(np.logspace(-3, 8, 12)))
@@ -102,3 +102,86 @@ def test_auto_takes_julearn_for_few_targets_and_multitarget_for_many():
     assert choose_engine("auto", shared, 6) == "multitarget"
     with pytest.raises(ConfigError, match="per_target"):
         choose_engine("julearn", shared, 6)
+
+
+@pytest.mark.parametrize("estimator", [RIDGE, LASSO], ids=["ridge", "lasso"])
+@pytest.mark.parametrize("apply_to", [("x",), ("y",), ("x", "y")], ids="+".join)
+@pytest.mark.parametrize("widths", [None, (30, 70)], ids=["one", "two"])
+def test_engines_agree_on_confounds_and_joined_sets(study, estimator, apply_to, widths):
+    if estimator is LASSO and widths is not None:
+        pytest.skip("joined sets are for ridge")
+    x, y, splits = study
+    removal = Removal(np.random.default_rng(5).standard_normal((60, 2)) + x[:, :2], apply_to)
+    ours, theirs = (
+        ENGINES[name](x, y, splits[:2], estimator, Center(), widths, removal) for name in ("multitarget", "julearn")
+    )
+    for a, b in zip(ours, theirs, strict=True):
+        assert np.abs(a.prediction - b.prediction).max() < 1e-10 * y.std()
+        for score in ("r2", "r2_corr", "r2_dev"):
+            assert np.abs(getattr(a, score) - getattr(b, score)).max() < 1e-8
+
+
+def test_confounds_are_removed_with_the_development_stimuli_only(study):
+    """Features that are nothing but a confound predict nothing once it is removed."""
+    _, y, splits = study
+    confound = y[:, :1] + 0.001 * np.random.default_rng(1).standard_normal((60, 1))
+    with_it = ENGINES["multitarget"](confound, y, splits, RIDGE, Center())
+    without = ENGINES["multitarget"](confound, y, splits, RIDGE, Center(), None, Removal(confound, ("x", "y")))
+    assert min(result.r2_corr[0] for result in with_it) > 0.8
+    assert max(result.r2_corr[0] for result in without) < 0.2
+
+
+@pytest.mark.parametrize("estimator", [RIDGE, LASSO], ids=["ridge", "lasso"])
+def test_z_scored_units_are_those_of_the_development_stimuli(study, estimator):
+    x, y, splits = study
+    x = x * np.linspace(1, 50, 100)
+    x[:, 7] = 3.0  # a constant unit stays out
+    development, _ = splits[0]
+    by_hand = x / np.where(x[development].std(axis=0) > 0, x[development].std(axis=0), 1.0)
+    expected = ENGINES["multitarget"](by_hand, y, splits[:1], estimator, Center())[0]
+    for engine in ENGINES.values():
+        result = engine(x, y, splits[:1], estimator, Center(), zscore=True)[0]
+        assert np.abs(result.prediction - expected.prediction).max() < 1e-10 * y.std()
+
+
+def test_development_score_is_the_leave_one_out_score(study):
+    x, y, splits = study
+    for engine in ENGINES.values():
+        result = engine(x, y, splits[:1], RIDGE, Center())[0]
+        development = splits[0][0]
+        for target in range(3):
+            model = RidgeCV(alphas=[result.alpha[target]], store_cv_results=True)
+            model.fit(x[development], y[development, target])
+            # scikit-learn stores squared errors of the stimulus left out; the mean of the others is the other model
+            values, n = y[development, target], len(development)
+            null = ((values - values.mean()) ** 2).sum() * n / (n - 1) ** 2
+            loo = []
+            for left_out in range(n):
+                rest = np.delete(np.arange(n), left_out)
+                fold = RidgeCV(alphas=[result.alpha[target]]).fit(x[development][rest], values[rest])
+                loo.append((values[left_out] - fold.predict(x[development][[left_out]])[0]) ** 2)
+            assert result.r2_dev[target] == pytest.approx(1 - np.mean(loo) / null, abs=1e-9)
+
+
+def test_selected_units_and_weights_make_the_prediction(study):
+    x, y, splits = study
+    development, test = splits[0]
+    joint = MultitaskLasso(kind="multitask_lasso", n_alphas=15, eps=1e-2, cv=4)
+    runs = [(name, ENGINES[name], LASSO) for name in ENGINES] + [("joint", ENGINES["multitarget"], joint)]
+    for name, engine, estimator in runs:
+        result = engine(x, y, splits[:1], estimator, Center())[0]
+        for target, (units, weights) in enumerate(result.selected):
+            assert 0 < len(units) < 40
+            centred = x[test][:, units] - x[development][:, units].mean(axis=0)
+            by_hand = centred @ weights + y[development, target].mean()
+            assert np.abs(by_hand - result.prediction[:, target]).max() < 1e-12
+        if name == "joint":
+            assert all(np.array_equal(units, result.selected[0][0]) for units, _ in result.selected)
+
+
+def test_joint_estimators_need_the_multitarget_engine():
+    joint = MultitaskLasso(kind="multitask_lasso")
+    assert choose_engine("auto", joint, 1) == "multitarget"
+    assert choose_engine("auto", RIDGE, 6, confounds=True) == "multitarget"
+    with pytest.raises(ConfigError, match="multitask_lasso fit all together"):
+        choose_engine("julearn", joint, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from auralign.compare import run_comparison
 from auralign.config import read_config
-from auralign.half_split import half_split
+from auralign.half_split import draw_halves, half_split
 
 
 def by_loop(scores: np.ndarray) -> np.ndarray:
@@ -28,6 +28,25 @@ def by_loop(scores: np.ndarray) -> np.ndarray:
 def test_equals_the_loop(n_splits, n_targets):
     scores = np.random.default_rng(n_targets).random((n_splits, n_targets))
     np.testing.assert_allclose(half_split(scores), by_loop(scores), rtol=1e-14)
+
+
+def test_halves_are_drawn_layer_by_layer_and_in_it_target_by_target():
+    halves = draw_halves(10, 4, 3)
+    assert halves.shape == (10, 3, 4, 10)
+    assert (halves.sum(axis=3) == 5).all()
+    for i in range(10):
+        np.random.seed(i)  # noqa: NPY002
+        for layer in range(3):
+            for target in range(4):
+                m = np.tile([0, 1], 5).astype(float)
+                np.random.shuffle(m)  # noqa: NPY002
+                np.testing.assert_array_equal(halves[i, layer, target], m == 1)
+
+
+def test_fewer_layers_get_the_halves_of_the_first_of_many():
+    np.testing.assert_array_equal(draw_halves(4, 5, 2), draw_halves(4, 5, 6)[:, :2])
+    with pytest.raises(ValueError, match="read-only"):
+        draw_halves(4, 5, 2)[0, 0, 0, 0] = True
 
 
 def test_equal_scores_give_themselves_and_targets_get_draws_of_their_own():

@@ -165,25 +165,25 @@ def test_missing_storages_are_all_named_with_the_commands_that_make_them(tmp_pat
     text = small_config.read_text().replace("{table: net.tsv}", "{storage: features/net/net.hdf5, marker: m}")
     small_config.write_text(text.replace("{table: plain.csv}", "{storage: features/deep/deep.hdf5, marker: m}"))
     with pytest.raises(DataError) as error:
-        load_study(read_config(small_config))
+        load_study(read_config(small_config), tmp_path)
     yaml_file = tmp_path / "junifer_yamls" / "net.yml"
     assert "net: " in str(error.value) and "(nothing was extracted)" in str(error.value)
     assert f"junifer run {yaml_file} && junifer collect {yaml_file}" in str(error.value)
     assert "deep.hdf5 is not there (1 stimuli were extracted but not collected): junifer collect" in str(error.value)
 
 
-def test_a_stimulus_without_features_or_responses_is_named_both_ways(small_config):
+def test_a_stimulus_without_features_or_responses_is_named_both_ways(small_config, tmp_path):
     folder = small_config.parent
     y = pd.read_csv(folder / "y.tsv", sep="\t")
     y[y["stimulus"] != "stim8_sound"].to_csv(folder / "y.tsv", sep="\t", index=False)
     plain = pd.read_csv(folder / "plain.csv")
     plain[plain["stimulus"] != "stim10_sound"].to_csv(folder / "plain.csv", index=False)
     with pytest.raises(DataError) as error:
-        load_study(read_config(small_config))
+        load_study(read_config(small_config), tmp_path)
     assert f"responses ({folder / 'y.tsv'}) lack 1 stimuli: stim8_sound" in str(error.value)
     assert f"features plain ({folder / 'plain.csv'}) lack 1 stimuli: stim10_sound" in str(error.value)
     small_config.write_text(small_config.read_text() + "missing: drop\n")
     small_config.write_text(small_config.read_text().replace("train_size: 16", "train_size: 14"))
-    study = load_study(read_config(small_config))
+    study = load_study(read_config(small_config), tmp_path)
     assert len(study.stimuli) == 28
     assert len(study.warnings) == 2

@@ -1,0 +1,107 @@
+"""The tables of a results folder: which there are, and from what each is made."""
+
+import pandas as pd
+
+from .above_chance import above_chance
+from .aggregate import by_region, by_subject
+from .config import Comparison
+from .hypotheses import run_hypotheses
+from .layer_choice import optimism, summed_layers
+from .paired_tests import run_tests
+from .selection import selection_consistency
+from .study import Study
+from .summary import IDENTITY, MANY_TARGETS, summarise, target_metadata
+from .unique_variance import unique_variance
+
+FILES = {
+    "summary": "summary.tsv",
+    "comparisons": "comparisons.tsv",
+    "layers": "layers.tsv",
+    "regions": "regions.tsv",
+    "layer_choice": "layer_choice.tsv",
+    "unique_variance": "unique_variance.tsv",
+    "selected": "selected.parquet",
+    "selection": "selection.tsv",
+    "hypotheses": "hypotheses.tsv",
+    "above_chance": "above_chance.tsv",
+}
+METRICS = ("r2_corr", "r2", "r2_corr_c2", "r2_corr_c")
+
+
+def make_tables(
+    config: Comparison, study: Study, scores: pd.DataFrame, selected: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
+    """Make every table that a comparison's inputs and settings allow.
+
+    Parameters
+    ----------
+    config : Comparison
+    study : Study
+        Its arrays are opened for `above_chance`.
+    scores : DataFrame
+        One row per features x layer x target x estimator x split.
+    selected : DataFrame or None
+        Selected units of sparse estimators, one row per features x layer x target x estimator x split x unit.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By the keys of `FILES`: always `summary`, `comparisons`, `layers` and `layer_choice`; `regions` where targets
+        have a column `roi`; `unique_variance` of joined feature sets; `selected` and `selection` of sparse estimators;
+        `hypotheses` and `above_chance` where the configuration asks for them.
+    """
+    summary = summarise(scores, study)
+    targets = target_metadata(study)
+    metrics = [metric for metric in METRICS if metric in scores]
+    subject = "subject" if "subject" in targets else None
+    tables = {
+        "summary": summary,
+        "comparisons": run_tests(scores, summary, config.tests, config.fdr),
+        "layers": pd.concat([by_subject(scores, metric, targets, subject) for metric in metrics], ignore_index=True),
+        "layer_choice": _layer_choice(scores, metrics, targets),
+    }
+    if "roi" in targets:
+        regions = [by_region(scores, metric, targets, "roi", subject) for metric in metrics]
+        tables["regions"] = pd.concat(regions, ignore_index=True)
+    if any(source.join is not None for source in config.features.values()):
+        tables["unique_variance"] = unique_variance(scores, config)
+    if selected is not None:
+        tables["selected"] = selected
+        tables["selection"] = _selection(config, study, scores, selected, targets)
+    if config.hypotheses:
+        tables["hypotheses"] = run_hypotheses(scores, targets.set_index("target"), config.hypotheses, config.fdr)
+    if config.above_chance is not None:
+        tables["above_chance"] = above_chance(config, study)
+    return tables
+
+
+def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFrame) -> pd.DataFrame:
+    """Lay the three choices of a layer side by side, per target, or of many targets per subject and pooled."""
+    exclude = summed_layers(scores)
+    if scores["target"].nunique() <= MANY_TARGETS:
+        groups = [None]
+    else:
+        groups = [[], *([["subject"]] if "subject" in targets else []), *([["roi"]] if "roi" in targets else [])]
+    parts = [optimism(scores, metric, targets, by, exclude) for metric in metrics for by in groups]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _selection(
+    config: Comparison, study: Study, scores: pd.DataFrame, selected: pd.DataFrame, targets: pd.DataFrame
+) -> pd.DataFrame:
+    """Measure how consistent the choice of units is over splits, between few targets, and between regions."""
+    sparse = [label for label, estimator in config.estimators.items() if estimator.kind != "ridge"]
+    fitted = scores.loc[scores["estimator"].isin(sparse), [*IDENTITY, "split"]]
+    n_units = {
+        (name, index): sum(band.shape[1] for band in layer.bands)
+        for name, layers in study.features.items()
+        for index, layer in layers.items()
+    }
+    ways = ["split"]
+    if 1 < len(targets) <= MANY_TARGETS:
+        ways.append("target")
+    if "roi" in targets and targets["roi"].nunique() > 1:
+        ways.append("roi")
+    parts = [selection_consistency(selected, fitted, n_units, way, targets).assign(across=way) for way in ways]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["across", *table.columns.drop("across")]]
