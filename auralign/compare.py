@@ -18,7 +18,7 @@ from .engines import Removal, choose_engine
 from .errors import AuralignError
 from .hypothesis_models import check_hypotheses
 from .paired_tests import check_tests
-from .provenance import describe
+from .provenance import describe, describe_tables
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata
 from .tables import FILES, make_tables
@@ -39,7 +39,12 @@ class Block:
 
 
 def run_comparison(
-    config: Comparison, out: Path, n_jobs: int = 1, force: bool = False, scheduler: str | None = None
+    config: Comparison,
+    out: Path,
+    n_jobs: int = 1,
+    force: bool = False,
+    scheduler: str | None = None,
+    config_file: Path | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Run a comparison into a folder and return its tables.
 
@@ -96,8 +101,9 @@ def run_comparison(
             write_atomically(table, out / FILES[name])
         for name in set(FILES) - set(tables):
             (out / FILES[name]).unlink(missing_ok=True)  # of an earlier run with other settings
-        provenance = describe(config, _features_metadata(study))
+        provenance = describe(config, _features_metadata(study), out, config_file)
         provenance.update(
+            tables=describe_tables([out / "scores.parquet", *(out / FILES[name] for name in tables)]),
             stimuli=study.stimuli,
             splits=[{"development": d.tolist(), "test": t.tolist()} for d, t in study.splits],
             engines={block.estimator: block.job.engine for block in blocks},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -335,7 +336,9 @@ class _UniqueKeys(yaml.SafeLoader):
 def _resolve_paths(section: Any, folder: Path) -> Any:
     """Make every path of a validated section absolute, relative to the folder of the file."""
     if isinstance(section, Path):
-        return section if section.is_absolute() else (folder / section).resolve()
+        target = folder / section
+        # not the file itself, which in a DataLad dataset is a link to its present content
+        return Path(os.path.normpath(target.parent.resolve() / target.name))
     if isinstance(section, BaseModel):
         return section.model_copy(
             update={name: _resolve_paths(getattr(section, name), folder) for name in type(section).model_fields}
@@ -406,6 +409,6 @@ def read_config(path: str | Path) -> Comparison:
     except ValidationError as error:
         raise ConfigError(_explain(path, error)) from error
     try:
-        return _resolve_paths(config, path.resolve().parent)
+        return _resolve_paths(config, path.parent.resolve())
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"{path}: a path in it cannot be followed: {error}") from error

@@ -77,7 +77,8 @@ def make_tables(
 
 def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFrame) -> pd.DataFrame:
     """Lay the three choices of a layer side by side, per target, or of many targets per subject and pooled."""
-    exclude = summed_layers(scores)
+    n_layers = scores.groupby("features")["layer"].nunique()
+    exclude = {name: layers for name, layers in summed_layers(scores).items() if len(layers) < n_layers[name]}
     if scores["target"].nunique() <= MANY_TARGETS:
         groups = [None]
     else:

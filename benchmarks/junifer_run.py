@@ -67,7 +67,8 @@ def main(dataset: Path, pattern: str, threads: int) -> None:
     print(f"{n_sounds} sounds, base network, {threads} thread(s); junifer run {total['run']:.1f} s:")
     for method, name in PARTS.items():
         print(f"  {name:22} {seconds[method]:6.1f} s  {100 * seconds[method] / total['run']:5.1f} %")
-    print(f"  {'junifer, storing':22} {rest:6.1f} s  {100 * rest / total['run']:5.1f} %  {1e3 * rest / n_sounds:.0f} ms")
+    share = 100 * rest / total["run"]
+    print(f"  {'junifer, storing':22} {rest:6.1f} s  {share:5.1f} %  {1e3 * rest / n_sounds:.0f} ms a sound")
     print(f"junifer collect {total['collect']:.1f} s")
 
 

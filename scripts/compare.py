@@ -20,7 +20,7 @@ from auralign.summary import headline
     help="Results; by default ./results/<name>.",
 )
 @click.option("--n-jobs", type=click.IntRange(min=1), default=None, help="Processes; by default one per core.")
-@click.option("--scheduler", help="Address (or .json file) of a dask scheduler whose workers compute; see docs/cluster.md.")
+@click.option("--scheduler", help="Address (or .json file) of a dask scheduler, see docs/cluster.md.")
 @click.option("--force", is_flag=True, help="Compute again what is there already.")
 def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | None, force: bool) -> None:
     """Run the comparison in CONFIG (a file of julearn_configs/).
@@ -33,7 +33,7 @@ def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | No
     comparison = read_config(config)
     out = out or Path("results") / comparison.name
     try:
-        result = run_comparison(comparison, out, n_jobs or available_cores(), force, scheduler)
+        result = run_comparison(comparison, out, n_jobs or available_cores(), force, scheduler, config)
     except ConfigError as error:
         raise ConfigError(f"{config}: {error}") from error
     click.echo(f"{comparison.name}: median r2_corr over splits, best layer (chosen on these scores)\n")

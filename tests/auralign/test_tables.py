@@ -8,6 +8,7 @@ from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.errors import AuralignError, ConfigError
 from auralign.statistics import benjamini_hochberg, corrected_ttest
+from auralign.tables import _layer_choice
 
 
 def run(small_config, tmp_path, extra: str = "", replace: tuple[str, str] = ("", ""), out: str = "out"):
@@ -112,9 +113,8 @@ def test_above_chance_finds_what_is_there(small_config, tmp_path):
     assert (table["p"] >= 0.01).all() and (table["p_layers"] >= table["p"]).all()
     assert table.loc["net"]["p"].max() <= 0.05
     assert table.loc["plain"]["p"].min() > 0.05
-    for (features, layer, target), row in table.iterrows():
-        summary = result["summary"].query("features == @features and layer == @layer and target == @target")
-        assert row["score"] == pytest.approx(summary["r2_corr_median"].item(), abs=1e-9)
+    medians = result["summary"].set_index(["features", "layer", "target"])["r2_corr_median"]
+    np.testing.assert_allclose(table["score"], medians[table.index], atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,16 @@ def test_joint_estimators_treat_repetitions_one_by_one(small_config, tmp_path):
     repeated = run(small_config, tmp_path, out="repeated")
     np.testing.assert_allclose(repeated["scores"]["r2"], plain["scores"]["r2"], atol=1e-9)
     assert len(repeated["selected"]) == len(plain["selected"])
+
+
+def test_a_network_of_one_summed_layer_has_nothing_to_leave_out():
+    splits = np.arange(4)
+    scores = pd.DataFrame({"split": splits, "r2_corr": 0.5 + 0.01 * splits, "r2_dev": 0.4}).assign(
+        features="net", layer=0, layer_name="encoder00+norm(x1)", target="a", estimator="ridge"
+    )
+    table = _layer_choice(scores, ["r2_corr"], pd.DataFrame({"target": ["a"]}))
+    assert table["layers"].tolist() == ["all"]
+    assert table["naive"].item() == pytest.approx(0.515)
 
 
 def test_a_table_of_an_earlier_run_does_not_stay(small_config, tmp_path):

@@ -30,5 +30,5 @@ def test_a_local_cluster_gives_the_same_scores(small_config, tmp_path):
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     pytest.importorskip("distributed", reason='dask is not installed: pip install "auralign[cluster]"')
     monkeypatch.setattr("auralign.workers.CONNECT_TIMEOUT", "1s")
-    with pytest.raises(AuralignError, match="nothing answers at 'tcp://127.0.0.1:9'"):
+    with pytest.raises(AuralignError, match=r"nothing answers at 'tcp://127\.0\.0\.1:9'"):
         list(run_unordered(double, [1], 1, "tcp://127.0.0.1:9"))
