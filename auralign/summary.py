@@ -10,6 +10,8 @@ from .study import Study
 
 # more targets than this are summarised by their median in the headline
 MANY_TARGETS = 24
+# share of fits at the grid's edge from which on it is worth a warning
+LEAST_AT_EDGE = 0.01
 IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
 
 
@@ -61,7 +63,7 @@ def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
 
 
 def edge_warnings(scores: pd.DataFrame, config: Comparison) -> list[str]:
-    """Say where ridge took the smallest or largest alpha on offer, so that the grid and not the data decided."""
+    """Say where ridge often took the smallest or largest alpha on offer, so that the grid and not the data decided."""
     warnings = []
     for label, estimator in config.estimators.items():
         if estimator.kind != "ridge" or len(estimator.alphas) < 2:
@@ -69,7 +71,7 @@ def edge_warnings(scores: pd.DataFrame, config: Comparison) -> list[str]:
         for name, rows in scores[scores["estimator"] == label].groupby("features", sort=False):
             for which, edge in (("smallest", estimator.alphas[0]), ("largest", estimator.alphas[-1])):
                 count = int(np.isclose(rows["alpha"], edge, rtol=1e-9).sum())
-                if count:
+                if count >= LEAST_AT_EDGE * len(rows) and count:
                     meaning = "nothing was found, or " if which == "largest" else ""
                     warnings.append(
                         f"{label}: {count} of {len(rows)} fits on {name} took the {which} alpha on offer ({edge:g}): "

@@ -1,5 +1,6 @@
 """Responses as one array of stimulus x target x repetition, with what is known of each target as coordinates."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ RESERVED = {
     "features", "layer", "layer_name", "target", "estimator", "split", "stimulus", "repetition", "n_splits",
     "r2_corr_half_split", "noise_ceiling", "noise_ceiling_low", "noise_ceiling_high", "n_repetitions",
 }  # fmt: skip
+# and those that summarise scores over splits
+OF_SCORES = re.compile(r"(r2\w*|alpha|reliability)_(median|sd)")
 
 
 def read_targets(config: Targets) -> xr.DataArray:
@@ -191,7 +194,7 @@ def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:
     if not table.index.is_unique:
         raise DataError(f"{path}: a target is there more than once: {table.index[table.index.duplicated()][0]!r}.")
     rows = table.loc[targets.target.values]
-    taken = [column for column in rows.columns if column in RESERVED or column.endswith(("_median", "_sd"))]
+    taken = [column for column in rows.columns if column in RESERVED or OF_SCORES.fullmatch(column)]
     if taken:
         raise DataError(f"{path}: the column {taken[0]!r} would collide with one of the results; rename it.")
     return targets.assign_coords({column: ("target", rows[column].to_numpy()) for column in rows.columns})

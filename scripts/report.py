@@ -13,7 +13,9 @@ from auralign.report import describe, read_results, write_report
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The page; by default report.html in the first folder.")
 def main(results: tuple[Path, ...], out: Path | None) -> None:
-    """Write report.html, one self-contained page, and figures/ (SVG and PNG) for the folders RESULTS.
+    """Write report.html, one self-contained page, and figures/ (SVG, PNG, data) for the folders RESULTS.
+
+    Several folders make one page that compares them.
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """

@@ -1,120 +1,262 @@
-"""The report and its figures: that they say what the tables hold."""
+"""The page of a report: that it holds what the tables hold, needs nothing else, and names no folder of the machine."""
 
+import hashlib
 import re
+import shutil
+from dataclasses import replace
+from html import unescape
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
 from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.errors import DataError
-from auralign.figures import estimator_scatter, layer_curves
-from auralign.report import recovery, write_report
+from auralign.report import page as page_module
+from auralign.report import write_report
+from auralign.report.comparing import compare_results
+from auralign.report.page import labels_of
+from auralign.report.shown import MAX_ROWS, cut, show
+from auralign.report.sources import relative, resolved_config, without_folders
+from auralign.report.split_scores import SplitScores
+from auralign.report.wording import signed
+from auralign.results import read_results
+
+TEMPLATES = Path(page_module.__file__).parents[1] / "templates"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """Where the first test leaves the result of `small_config` for the others."""
+    return tmp_path_factory.mktemp("report") / "out"
 
 
 @pytest.fixture
-def folder(small_config, tmp_path):
-    run_comparison(read_config(small_config), tmp_path / "out")
-    return tmp_path / "out"
+def folder(made, small_config, tmp_path):
+    if not made.exists():
+        run_comparison(read_config(small_config), made)
+    return Path(shutil.copytree(made, tmp_path / "out"))
 
 
 @pytest.fixture
-def summary(folder):
-    return pd.read_csv(folder / "summary.tsv", sep="\t")
+def no_figures(monkeypatch):
+    """Figures have tests of their own; most of what is tested here is about the rest of the page."""
+    monkeypatch.setattr(page_module, "all_figures", lambda results: [])
 
 
-def test_the_page_is_self_contained_and_holds_the_headline(folder, summary):
-    page = write_report([folder]).read_text()
-    assert page.count("<figure>") == 3
-    assert page.count('src="data:image/png;base64,') == 3
-    assert not re.search(r'(src|href)="(?!data:)', page)
-    best = summary.query("features == 'plain' and estimator == 'ridge' and target == 'second'")["r2_corr_median"].iloc[
-        0
-    ]
-    assert f"<td>{best:.3f}</td>" in page
-    assert "synthetic" not in page
-    assert "Corrected for noise" not in page
-    for name in ("layers_ridge", "layers_lasso", "ridge_against_lasso"):
-        assert (folder / "figures" / f"{name}.svg").stat().st_size > 1000
-        assert (folder / "figures" / f"{name}.png").stat().st_size > 1000
+def _tables(page: str) -> dict[str, pd.DataFrame]:
+    """Read the tables of a page back, full values where cells have them."""
+    tables = {}
+    found = re.findall(r'<details class="table" id="[\w-]*?table-(\w+)".*?<table[^>]*>(.*?)</table>', page, re.S)
+    cell = r'<td(?: class="n" data-order="(.*?)")?>(.*?)</td>'
+    for key, body in found:
+        header = [unescape(text) for text in re.findall(r'<th scope="col"[^>]*>(.*?)</th>', body)]
+        rows = [
+            [unescape(value or text) for value, text in re.findall(cell, row)]
+            for row in re.findall(r"<tr>(<td.*?)</tr>", body)
+        ]
+        tables[key] = pd.DataFrame(rows, columns=header)
+    return tables
 
 
-def test_layer_curves_draw_the_medians(summary):
-    figure = layer_curves(summary, "ridge")
-    panels = [axis for axis in figure.axes if axis.get_visible()]
-    assert [axis.get_title() for axis in panels] == ["first", "second"]
-    net = summary.query("features == 'net' and estimator == 'ridge' and target == 'first'")
-    lines = {line.get_label(): line for line in panels[0].get_lines()}
-    np.testing.assert_array_equal(lines["net"].get_xdata(), net["layer"])
-    np.testing.assert_allclose(lines["net"].get_ydata(), net["r2_corr_median"])
-    plt.close(figure)
+def test_the_page_needs_nothing_else_and_every_figure_is_described(folder):
+    page = write_report([folder]).read_text(encoding="utf-8")
+    assert "default-src 'none'" in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    own = page.replace((TEMPLATES / "vendor" / "dataTables.min.js").read_text(encoding="utf-8"), "")
+    assert "http:" not in own
+    assert "https:" not in own
+    images = re.findall(r'<img src="data:image/(?:svg\+xml|png);base64,[^"]+" alt="([^"]*)"', page)
+    assert len(images) == page.count("<figure") > 3
+    assert all(len(text) > 20 for text in images)
+    saved = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert set(re.findall(r'data-save="(\w+)\.(?:svg|png)"', page)) == saved
 
 
-def test_the_scatter_has_a_point_per_feature_set_layer_and_target(summary):
-    figure = estimator_scatter(summary, "ridge", "lasso")
-    points = figure.axes[0].collections[0].get_offsets()
-    wide = summary.pivot(index=["features", "layer", "target"], columns="estimator", values="r2_median")
-    expected = wide[["ridge", "lasso"]].clip(lower=-0.5).to_numpy()
-    np.testing.assert_allclose(np.sort(np.asarray(points), axis=0), np.sort(expected, axis=0))
-    plt.close(figure)
+def test_the_tables_of_the_page_are_those_of_the_results(folder, no_figures):
+    shown = _tables(write_report([folder]).read_text(encoding="utf-8"))
+    for key in ("summary", "layers", "layer_choice", "comparisons"):
+        table = pd.read_csv(folder / f"{key}.tsv", sep="\t")
+        assert len(shown[key]) == len(table) > 0
+        for column in shown[key]:
+            if pd.api.types.is_float_dtype(table[column]):
+                values = pd.to_numeric(shown[key][column], errors="coerce")
+                np.testing.assert_array_equal(values, table[column])
+    best = shown["best_layers"].set_index(["target", "features", "estimator"])
+    summary = pd.read_csv(folder / "summary.tsv", sep="\t")
+    highest = summary.groupby(["target", "features", "estimator"])["r2_corr_median"].max()
+    np.testing.assert_array_equal(best.loc[highest.index, "r2_corr_median"].astype(float), highest)
 
 
-def test_recovery_says_what_was_found_and_what_could_not_be():
-    summary = pd.DataFrame(
-        {
-            "features": ["a", "b"] * 4,
-            "layer": 0,
-            "estimator": "ridge",
-            "target": np.repeat(["low", "pitch", "music", "lost"], 2),
-            "r2_corr_median": [0.5, 0.85, 0.3, 0.4, 0.01, 0.02, 0.1, 0.2],
-            "ceiling": np.repeat([0.9, 0.9, 0.9, 0.9], 2),
-            "expected": np.repeat(["recovered", "partly", "not", "recovered"], 2),
-            "driven_by": "x",
-            "synthetic": True,
-        }
-    )
-    table = recovery(summary).set_index("target")
-    assert table.loc["low", "verdict"] == "recovered"
-    assert table.loc["low", "by"] == "b, layer 0, ridge"
-    assert table.loc["pitch", "verdict"] == "partly recovered (44% of what is possible), as expected"
-    assert table.loc["music", "verdict"] == "not recovered, as expected"
-    assert table.loc["lost", "verdict"] == "only 22% of what is possible: less than expected"
-    assert (
-        recovery(summary.assign(r2_corr_median=0.9)).set_index("target").loc["music", "verdict"].startswith("a score")
-    )
-    weak = summary.assign(r2_corr_median=np.where(summary["target"] == "pitch", 0.02, 0.7))
-    assert recovery(weak).set_index("target").loc["pitch", "verdict"] == "not recovered: less than expected"
-    assert recovery(weak).set_index("target").loc["low", "verdict"] == "recovered"  # 78 % of the ceiling
-    assert recovery(summary.drop(columns="ceiling")) is None
-    assert recovery(summary.drop(columns="synthetic")) is None
+def test_no_folder_of_the_machine_is_on_the_page(folder, tmp_path, no_figures):
+    page = write_report([folder]).read_text(encoding="utf-8")
+    assert str(tmp_path) not in page
+    assert "net.tsv" in page
+    config = yaml.safe_load(resolved_config(read_results(folder)))
+    held = read_results(folder).provenance["config"]
+    assert config["features"]["net"]["table"] == "net.tsv"
+    assert config["estimators"] == held["estimators"]
+    assert config["splits"] == held["splits"]
 
 
-def test_names_that_look_like_missing_values_or_numbers_survive(small_config, tmp_path):
+def test_paths_are_relative_to_the_project_or_cut():
+    assert relative("/home/me/study/features/a.hdf5", Path("/home/me/study")) == "features/a.hdf5"
+    assert relative("/data/shared/lab/y/a.tsv", Path("/home/me/study")) == "…/lab/y/a.tsv"
+    assert relative("a.tsv", Path("/home")) == "a.tsv"
+    assert without_folders({"a": ["/x/y/z/w/v"], "b": 1}, Path("/x/y")) == {"a": ["z/w/v"], "b": 1}
+
+
+def test_names_that_look_like_missing_values_or_numbers_survive(small_config, tmp_path, no_figures):
     text = small_config.read_text().replace("net:", "NA:").replace("features: net", "features: NA")
     small_config.write_text(text)
     y = pd.read_csv(tmp_path / "y.tsv", sep="\t").rename(columns={"first": "NA", "second": "001"})
     y.to_csv(tmp_path / "y.tsv", sep="\t", index=False)
     run_comparison(read_config(small_config), tmp_path / "out")
-    page = write_report([tmp_path / "out"]).read_text()
-    assert '<th scope="row">NA</th>' in page
-    assert '<th scope="row">001</th>' in page
+    shown = _tables(write_report([tmp_path / "out"]).read_text(encoding="utf-8"))
+    assert set(shown["summary"]["target"]) == {"NA", "001"}
+    assert set(shown["best_layers"]["features"]) == {"NA", "plain"}
 
 
-def test_noise_corrected_scores_are_on_the_page(small_config, tmp_path):
+def test_text_of_the_results_is_not_taken_for_markup(folder, no_figures):
+    table = pd.read_csv(folder / "summary.tsv", sep="\t")
+    table["target"] = table["target"].replace("first", "<script>alert(1)</script>")
+    shown = show(table, "summary", "<b>All</b>")
+    macros = page_module.template_environment().get_template("macros.html.j2").module
+    html = str(macros.table(shown, ""))
+    assert "<script>" not in html
+    assert "<b>" not in html
+
+
+def test_noise_corrected_scores_are_on_the_page(small_config, tmp_path, no_figures):
     y = pd.read_csv(tmp_path / "y.tsv", sep="\t")
     noise = np.random.default_rng(0).standard_normal((3, 30))
     pd.concat([y.assign(repetition=k, first=y["first"] + noise[k]) for k in range(3)]).to_csv(
         tmp_path / "y.tsv", sep="\t", index=False
     )
     summary = run_comparison(read_config(small_config), tmp_path / "out")["summary"]
-    page = write_report([tmp_path / "out"]).read_text()
+    page = write_report([tmp_path / "out"]).read_text(encoding="utf-8")
     best = summary.query("features == 'plain' and estimator == 'ridge' and target == 'first'").iloc[0]
-    assert f'<td class="n">{best["r2_corr_c2_median"]:.3f}</td>' in page
-    assert "Corrected for noise" in page
+    row = (
+        _tables(page)["best_layers"].query("features == 'plain' and estimator == 'ridge' and target == 'first'").iloc[0]
+    )
+    assert float(row["r2_corr_c2_median"]) == best["r2_corr_c2_median"]
+    assert "of the noise ceiling of" in page
+    assert 'aria-label="Noise correction"' in page
+
+
+def test_methods_are_those_of_the_configuration(folder, no_figures):
+    page = write_report([folder]).read_text(encoding="utf-8")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "The 30 stimuli were divided 4 times into 16 development and 14 test stimuli, at random (seed 1)." in text
+    assert "from 7 values between 0.001 and 1e+03" in text
+    assert "4-fold inner cross-validation" in text
+    assert 'aria-label="Lasso"' in page
+    assert 'aria-label="Joint lasso"' not in page
+    assert 'aria-label="Noise correction"' not in page
+    assert "k = 4, n_test/n_dev = 0.875" in text
+
+
+def test_long_tables_are_cut_to_their_ends():
+    table = pd.DataFrame({"features": np.repeat(["a", "b"], 5000), "score": np.random.default_rng(0).random(10000)})
+    kept, note = cut(table, ("score", ["features"]))
+    assert len(kept) == MAX_ROWS
+    for name, rows in table.groupby("features"):
+        own = kept[kept["features"] == name]["score"]
+        ordered = rows["score"].sort_values()
+        expected = {*ordered.head(MAX_ROWS // 4), *ordered.tail(MAX_ROWS // 4)}
+        assert set(own) == expected
+    assert note == "The 150 highest and 150 lowest rows by score of each features, 600 of 10,000 rows."
+    assert cut(table.head(MAX_ROWS), ("score", ["features"]))[1] == ""
+    assert "The whole table is x.tsv" in show(table, "x", "X", "x.tsv", "", ("score", ["features"])).note
+
+
+def test_results_with_the_same_splits_are_compared_split_by_split(folder, small_config, tmp_path, no_figures):
+    text = small_config.read_text().replace("name: small", "name: short")
+    small_config.write_text(text.replace("net: {table: net.tsv}", "net: {table: net.tsv, layers: [1]}"))
+    run_comparison(read_config(small_config), tmp_path / "short")
+    page = write_report([folder, tmp_path / "short"], tmp_path / "both.html").read_text(encoding="utf-8")
+    assert page.count("<main") == page.count("<h1>") == 1
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+    results = [read_results(folder), read_results(tmp_path / "short")]
+    splits = [SplitScores(one) for one in results]
+    compared = compare_results(results, splits, labels_of(results))
+    assert "paired over splits" in compared.intro
+    scores = [one.scores for one in results]
+    best = [
+        table.loc[table["r2_corr_median"].idxmax(), ["features", "layer", "estimator"]]
+        for table in (one.summary.query("target == 'first'") for one in results)
+    ]
+    values = [
+        table[(table[["features", "layer", "estimator"]] == row).all(axis=1) & (table["target"] == "first")]
+        .sort_values("split")["r2_corr"]
+        .to_numpy()
+        for table, row in zip(scores, best, strict=True)
+    ]
+    order = np.argsort([-np.median(one) for one in values], kind="stable")
+    mean = (values[order[0]] - values[order[1]]).mean()
+    finding = next(one for one in compared.findings if one.about == "first")
+    assert signed(mean) in finding.text
+    settings = next(table for table in compared.tables if table.key == "settings")
+    changed = {row[0].text for row in settings.rows if not row[0].text.endswith("table")}
+    assert changed == {"name", "features.net.layers"}
+
+
+def test_results_with_other_splits_are_not_paired(folder, small_config, tmp_path):
+    small_config.write_text(small_config.read_text().replace("seed: 1}", "seed: 2}"))
+    run_comparison(read_config(small_config), tmp_path / "other")
+    results = [read_results(folder), read_results(tmp_path / "other")]
+    labels = labels_of(results)
+    assert labels == ["small (out)", "small (other)"]
+    assert labels_of([results[0], results[0]]) == ["small (out), 1", "small (out), 2"]
+    compared = compare_results(results, [SplitScores(one) for one in results], labels)
+    assert "not paired" in compared.intro
+    assert all("interval" not in one.text for one in compared.findings)
+    tables = {name: results[1].need(name) for name in ("summary", "scores")}
+    other = {name: table.assign(target="other " + table["target"]) for name, table in tables.items()}
+    renamed = replace(results[1], _read=other)
+    compared = compare_results([results[0], renamed], [SplitScores(results[0]), SplitScores(renamed)], labels)
+    assert "share no targets" in compared.intro
+    assert not compared.findings
 
 
 def test_an_unfinished_result_is_refused_by_file(tmp_path):
     with pytest.raises(DataError, match=r"summary\.tsv: the file is missing, so .* is not a finished result"):
         write_report([tmp_path])
+
+
+def test_a_folder_given_twice_is_refused(folder):
+    with pytest.raises(DataError, match="out: this results folder is given twice"):
+        write_report([folder, folder])
+
+
+def test_a_page_that_cannot_be_written_is_an_error(folder, tmp_path, no_figures):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file.*the report cannot be written there"):
+        write_report([folder], tmp_path / "file" / "report.html")
+
+
+def test_the_command_writes_the_page_and_prints_the_headline(folder, root, no_figures):
+    spec = spec_from_file_location("report_script", root / "scripts" / "report.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    result = CliRunner().invoke(module.main, [str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "small: median r2_corr over splits" in result.output
+    assert f"report: {folder / 'report.html'}" in result.output
+
+
+def test_the_kept_library_is_the_one_that_is_named(root):
+    library = (TEMPLATES / "vendor" / "dataTables.min.js").read_bytes()
+    digest = (TEMPLATES / "vendor" / "dataTables.min.js.sha256").read_text().split()[0]
+    assert hashlib.sha256(library).hexdigest() == digest
+    version = re.search(rb"DataTables ([\d.]+)", library)[1].decode()
+    assert f"DataTables {version} (MIT" in (TEMPLATES / "report.html.j2").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"DataTables {version}," in (TEMPLATES / "vendor" / "README.md").read_text(encoding="utf-8")
+    assert b"</script" not in library

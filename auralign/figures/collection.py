@@ -1,0 +1,201 @@
+"""All figures that the tables of a results folder allow."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ..layer_choice import nested_choice
+from ..results import Results
+from .alphas import alphas
+from .depth import best_layer_by_region
+from .diagnostics import fit_problems, reliability
+from .dynamics import training_heat, training_lines, training_series, training_surface
+from .estimators import estimator_differences, estimator_layers
+from .layers import layer_scores
+from .maps import best_layer_map, score_map
+from .predictions import stimulus_predictions
+from .ranking import model_ranking
+from .saving import FigureOf
+from .scatter import component_scatter, estimators_against
+from .sparse import selected_counts, selection_agreement, selection_stability
+from .stimuli import predicted_against_measured
+from .style import MAX_PANELS, Look, feature_looks
+from .subjects import median_layers, region_layers
+from .variance import optimism_gap, unique_variance
+
+# subjects from which means over subjects are drawn instead of means over splits
+FEWEST_SUBJECTS = 4
+# feature sets that get maps of their own, the best ones
+MOST_MAPS = 4
+
+
+def all_figures(
+    results: Results,
+    roles: dict[str, str] | None = None,
+    predictions: bool = False,
+    vertices: pd.DataFrame | None = None,
+) -> list[FigureOf]:
+    """Make every figure that the tables of a results folder allow; each is drawn when its `figure` is asked for.
+
+    Parameters
+    ----------
+    results : Results
+    roles : dict of str to str, optional
+        By feature set `model`, `control`, `baseline` or `joined`; by default `Results.roles`, which knows markers but
+        takes every table for a model.
+    predictions : bool
+        Also predicted against measured responses of the best feature set, which are fitted again from the comparison's
+        inputs; an error where these are gone.
+    vertices : DataFrame, optional
+        Places of the flattened grid on fsaverage (`surface.voxels_to_surface`): maps are also drawn on the cortex.
+
+    Returns
+    -------
+    list of FigureOf
+        In the order of a report: scores, estimators, regions, maps, training, selections, diagnostics. Of a training
+        series, all but the last step are in its own figures only.
+
+    Raises
+    ------
+    DataError
+    """
+    looks = feature_looks(results.features, roles or results.roles)
+    made = list(_figures(results, roles or results.roles, looks, predictions, vertices))
+    if results.synthetic:
+        made = [figure.noting("The responses are synthetic.") for figure in made]
+    return made
+
+
+def _figures(
+    results: Results, roles: dict[str, str], looks: dict[str, Look], predictions: bool, vertices: pd.DataFrame | None
+) -> Iterator[FigureOf]:
+    scores, summary = _without_early_steps(results.scores, results), _without_early_steps(results.summary, results)
+    depths = summary.groupby("features")["layer"].nunique()
+    relative = depths[depths > 1].nunique() > 1  # indices of networks of different depth cannot be compared
+    n_targets = summary["target"].nunique()
+    metric = primary_metric(scores)
+    people = _subject_column(results)
+    for estimator in results.estimators:
+        if n_targets <= MAX_PANELS:
+            yield layer_scores(summary, estimator, looks=looks, relative=relative)
+        else:
+            layers = _without_early_steps(results.need("layers"), results)
+            yield median_layers(layers, estimator, metric, looks=looks, summary=summary, relative=relative)
+        if results.get("regions") is not None:
+            regions = _without_early_steps(results.need("regions"), results)
+            yield region_layers(regions, estimator, metric, looks=looks, relative=relative)
+        if len(depths) > 1:
+            yield model_ranking(scores, estimator, metric, roles, results.level, looks, results.targets, people)
+        if depths.max() > 1 and results.get("layer_choice") is not None:
+            yield optimism_gap(_without_early_steps(results.need("layer_choice"), results), estimator, metric)
+        if 1 < n_targets <= MAX_PANELS:
+            yield component_scatter(summary, estimator, looks=looks)
+        if people is not None and depths.max() > 1 and _n_regions(results) > 1:
+            fdr = 1.0 - results.level
+            yield best_layer_by_region(scores, results.targets, estimator, metric, fdr=fdr, looks=looks)
+    yield from _pairs_of_estimators(results, scores, summary, looks)
+    yield alphas(scores, looks)
+    yield from _unique(results, looks)
+    yield from _maps(results, scores, metric, vertices)
+    yield from _training(results)
+    yield from _selections(results, looks)
+    if predictions:
+        yield _predictions(results, scores)
+    if "noise_ceiling" in summary or "reliability_median" in summary:
+        yield reliability(summary)
+    yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
+
+
+def primary_metric(scores: pd.DataFrame) -> str:
+    """The metric of figures about many targets: corrected for noise where that is possible."""
+    return "r2_corr_c2" if "r2_corr_c2" in scores else "r2_corr"
+
+
+def _without_early_steps(table: pd.DataFrame, results: Results) -> pd.DataFrame:
+    series = training_series(results.features).values()
+    early = {name for steps in series for name in list(steps)[:-1]}
+    return table[~table["features"].isin(early)] if early else table
+
+
+def _subject_column(results: Results) -> str | None:
+    targets = results.targets
+    return "subject" if "subject" in targets and targets["subject"].nunique() >= FEWEST_SUBJECTS else None
+
+
+def _n_regions(results: Results) -> int:
+    targets = results.targets
+    return targets["roi"].nunique() if "roi" in targets else 0
+
+
+def _pairs_of_estimators(
+    results: Results, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, Look]
+) -> Iterator[FigureOf]:
+    first, *others = results.estimators
+    if others:
+        yield estimator_layers(summary, looks=looks)
+    for other in others:
+        yield estimators_against(summary, first, other, looks)
+        yield estimator_differences(scores, first, other, "r2", results.level, looks)
+
+
+def _unique(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
+    table = results.get("unique_variance")
+    if table is not None:
+        pairs = table[["estimator", "without"]].drop_duplicates().itertuples(index=False, name=None)
+        for estimator, without in pairs:
+            yield unique_variance(table, estimator, without, results.level, looks)
+
+
+def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.DataFrame | None) -> Iterator[FigureOf]:
+    targets = results.targets
+    if not {"x", "y"} <= set(targets.columns):
+        return
+    chosen = nested_choice(scores, metric)
+    models = chosen.groupby(["features", "estimator"], sort=False)["score"].median().sort_values(ascending=False)
+    for place, (features, estimator) in enumerate(models.index[:MOST_MAPS]):
+        own = chosen[(chosen["features"] == features) & (chosen["estimator"] == estimator)]
+        name = f"{features}_{estimator}"
+        for subjects in (False, True) if place == 0 and "subject" in targets else (False,):
+            yield score_map(own, targets, subjects, name=name)
+            if own["n_layers"].max() > 1:
+                yield best_layer_map(own, targets, subjects, name=name)
+        if vertices is not None:
+            from .surface import surface_maps, voxels_to_surface  # nilearn takes seconds to import
+
+            scored = voxels_to_surface(own.rename(columns={"score": "value"}), targets, vertices)
+            yield surface_maps({name: scored}, "score at the best layer", (0.0, 1.0), name=f"surface_score_{name}")
+            last = own["n_layers"].max() - 1.0
+            if last > 0:
+                deep = own.assign(value=(own["pos"] - 1.0).where(own["score"] > 0))
+                placed, what = voxels_to_surface(deep, targets, vertices), "best layer (counted from 0)"
+                yield surface_maps({name: placed}, what, (0.0, last), "viridis", name=f"surface_layer_{name}")
+
+
+def _training(results: Results) -> Iterator[FigureOf]:
+    for series, steps in training_series(results.features).items():
+        own = results.summary[results.summary["features"].isin(steps)]
+        for estimator in results.estimators:
+            yield training_lines(own, series, estimator)
+            yield training_heat(own, series, estimator)
+            if own["layer"].nunique() > 1:
+                yield training_surface(own, series, estimator)
+
+
+def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
+    selection = results.get("selection")
+    if selection is None:
+        return
+    for estimator in selection["estimator"].unique():
+        yield selected_counts(selection, estimator, looks)
+        yield selection_stability(selection, estimator, looks)
+        for across in ("target", "roi"):
+            if (selection["across"] == across).any():
+                yield selection_agreement(selection, estimator, across)
+
+
+def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
+    """Of the feature set and estimator with the best median score in any layer."""
+    medians = scores.groupby(["features", "estimator", "layer", "target"], sort=False)["r2_corr"].median()
+    best = medians.groupby(["features", "estimator", "target"], sort=False).max()
+    features, estimator = best.groupby(["features", "estimator"], sort=False).median().idxmax()
+    return predicted_against_measured(stimulus_predictions(results, features, estimator), f"{features}_{estimator}")

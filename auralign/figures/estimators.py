@@ -1,0 +1,201 @@
+"""Two estimators beside each other: scores per layer, and their paired differences."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..aggregate import known_median, pivot
+from ..errors import DataError
+from ..statistics import corrected_interval
+from .layers import layer_data
+from .marks import FLOOR, band_opacity, between, dodge, draw_curve, name_sets, score_limits
+from .saving import FigureOf
+from .style import (
+    MAX_PANELS,
+    METRICS,
+    Look,
+    counted,
+    feature_looks,
+    handle,
+    listed,
+    number,
+    panels,
+    shorten,
+    surround,
+    title,
+    whole_numbers,
+)
+
+
+def estimator_layers(summary: pd.DataFrame, metric: str = "r2_corr", looks: dict[str, Look] | None = None) -> FigureOf:
+    """Draw scores per layer with the estimators side by side: a row per target, a column per estimator.
+
+    Parameters
+    ----------
+    summary, metric, looks
+        As in `layers.layer_scores`.
+
+    Returns
+    -------
+    FigureOf
+        Medians over splits and one standard deviation over splits on either side, on one axis for all estimators.
+    """
+    estimators = list(summary["estimator"].unique())
+    parts = [layer_data(summary[summary["estimator"] == e], metric).assign(estimator=e) for e in estimators]
+    data = pd.concat(parts, ignore_index=True)
+    best = data.loc[data["score"].idxmax()]
+    n_targets = summary["target"].nunique()
+    many = "" if n_targets <= MAX_PANELS else f"medians over {counted(n_targets, 'target')} of the "
+    below, n_splits = int((data["score"] < FLOOR).sum()), counted(int(data["n_splits"].max()), "split")
+    return FigureOf(
+        name="estimators_layers" + ("" if metric == "r2_corr" else f"_{metric}"),
+        title=f"Score per layer, {' and '.join(estimators)} side by side",
+        caption=f"Columns: {listed(estimators)}; rows: {counted(n_targets, 'target')}. Lines: {many}medians over "
+        f"{n_splits} of {METRICS[metric]} on the test stimuli; bands: {many}standard deviation over splits on either "
+        "side; horizontal lines: feature sets with one layer."
+        + (f" {below} of {len(data)} points lie below the axis, which ends at {FLOOR}." if below else ""),
+        alt=f"Line plots of score against layer for {listed(estimators)} side by side. Highest: {number(best.score)}, "
+        f"{best.target}, {best.estimator}, {best.features} at layer {best.layer}.",
+        data=data,
+        draw=partial(_draw_layers, metric=metric, looks=looks),
+    )
+
+
+def _draw_layers(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None) -> Figure:
+    looks = looks or feature_looks(data["features"])
+    targets, estimators = data["target"].unique(), data["estimator"].unique()
+    features = list(data["features"].unique())
+    grid = [(target, estimator) for target in targets for estimator in estimators]
+    figure, axes = panels(len(grid), len(estimators), 21.0 if len(targets) > 1 else 45.0)
+    several = bool((data["n_layers"] > 1).any())
+    for axis, (target, estimator) in zip(axes, grid, strict=True):
+        own = data[(data["target"] == target) & (data["estimator"] == estimator)]
+        for place, name in enumerate(features):
+            curve = own[own["features"] == name].sort_values("layer")
+            if len(curve):
+                draw_curve(axis, curve, name, looks[name], None if several else place, band_opacity(len(features)))
+        title(axis, f"{shorten(target, 60 // len(estimators))}, {estimator}", 80 // len(estimators))
+        if several:
+            whole_numbers(axis)
+        else:
+            name_sets(axis, features)
+    axes[0].set_ylim(*score_limits(data))
+    entries = {name: handle(looks[name]) for name in features if several}
+    x_label = "layer (counted from 0)" if several else "feature set (one layer each)"
+    surround(figure, x_label, METRICS[metric], entries)
+    return figure
+
+
+def estimator_differences(
+    scores: pd.DataFrame,
+    a: str,
+    b: str,
+    metric: str = "r2",
+    level: float = 0.95,
+    looks: dict[str, Look] | None = None,
+) -> FigureOf:
+    """Draw the paired difference a - b per layer with the interval of the corrected resampled t-test.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split, with `n_train` and `n_test`.
+    a, b : str
+        Estimators.
+    metric : str
+    level : float
+        Of the intervals (`statistics.corrected_interval`).
+    looks : dict of str to Look, optional
+
+    Returns
+    -------
+    FigureOf
+        Points are means over splits of the difference on the same split; filled where the interval excludes 0. Of more
+        than 12 targets, the median over targets in each split comes first.
+
+    Raises
+    ------
+    DataError
+    """
+    data = difference_data(scores, a, b, metric, level)
+    away = data[(data["low"] > 0) | (data["high"] < 0)]
+    largest = data.loc[data["difference"].abs().idxmax()]
+    n_targets, n_splits = scores["target"].nunique(), counted(int(data["n_splits"].max()), "split")
+    above, below = int((away["difference"] > 0).sum()), int((away["difference"] < 0).sum())
+    many = "" if n_targets <= MAX_PANELS else f"of the median over {counted(n_targets, 'target')} "
+    return FigureOf(
+        name=f"difference_{a}_{b}",
+        title=f"{a} minus {b}, paired over splits",
+        caption=f"{a} minus {b}: mean {many}over {n_splits} of the difference in {METRICS[metric]} on the same "
+        f"test stimuli. Bars: {level:.0%} interval of the corrected resampled t-test over splits, not adjusted for "
+        f"the number of layers and targets; long ones are cut at the axis. Filled: it excludes 0 ({len(away)} of "
+        f"{len(data)}).",
+        alt=f"Difference of {a} and {b} against layer. {above} of {len(data)} intervals lie above 0 and "
+        f"{below} below. Largest difference: {largest.difference:+.3f}, "
+        f"{largest.target}, {largest.features}, layer {largest.layer}.",
+        data=data,
+        draw=partial(_draw_differences, a=a, b=b, metric=metric, looks=looks),
+    )
+
+
+def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: float) -> pd.DataFrame:
+    """Compute differences, one row per target x features x layer.
+
+    Returns
+    -------
+    DataFrame
+        `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`.
+    """
+    both = {name: {p.features: p for p in pivot(scores[scores["estimator"] == name], [metric])} for name in (a, b)}
+    sizes = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
+    tables = []
+    for name in (name for name in both[a] if name in both[b]):
+        first, second = both[a][name], both[b][name]
+        if not np.array_equal(first.layers, second.layers) or not np.array_equal(first.targets, second.targets):
+            raise DataError(f"{name}: {a} and {b} have not the same layers and targets, so that they cannot be paired.")
+        difference = first.values[metric] - second.values[metric]  # [layers, splits, targets]
+        targets, n_targets = list(first.targets), 1
+        if len(targets) > MAX_PANELS:
+            difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
+            targets, n_targets = [f"median of {len(targets):,} targets"], len(targets)
+        n_layers, n_splits, _ = difference.shape
+        flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
+        low, high = corrected_interval(flat, *sizes, level)
+        table = {"target": targets * n_layers, "features": name, "layer": np.repeat(first.layers, len(targets))}
+        table |= {"difference": flat.mean(axis=0), "low": low, "high": high, "n_splits": n_splits}
+        tables.append(pd.DataFrame(table | {"n_targets": n_targets}))
+    if not tables:
+        raise DataError(f"no feature set has scores of both {a!r} and {b!r}; there are {scores['estimator'].unique()}.")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _draw_differences(data: pd.DataFrame, a: str, b: str, metric: str, looks: dict[str, Look] | None) -> Figure:
+    looks = looks or feature_looks(data["features"])
+    targets, features = data["target"].unique(), list(data["features"].unique())
+    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    for axis, target in zip(axes, targets, strict=True):
+        axis.axhline(0.0, color="0.6", linewidth=0.6)
+        for place, name in enumerate(features):
+            own = data[(data["target"] == target) & (data["features"] == name)]
+            if own.empty:
+                continue
+            x = own["layer"] + dodge(place, len(features))
+            error = between(own["difference"], own["low"], own["high"])
+            look, filled = looks[name], ((own["low"] > 0) | (own["high"] < 0)).to_numpy()
+            axis.errorbar(x, own["difference"], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
+            axis.scatter(
+                x, own["difference"], s=9, marker=look.marker, linewidths=0.7, edgecolors=look.colour, zorder=3,
+                facecolors=[look.colour if full else "white" for full in filled], label=name,
+            )  # fmt: skip
+        title(axis, target, 26 if len(targets) > 1 else 70)
+        whole_numbers(axis)
+    # intervals of a few wild fits must not flatten all others: the axis holds the points
+    end = max(1.3 * data["difference"].abs().max(), 0.02)
+    axes[0].set_ylim(-end, end)
+    entries = {name: handle(looks[name], line=False) for name in features}
+    surround(
+        figure, "layer (counted from 0)", f"{a} minus {b}: difference in {METRICS[metric].split(' (')[0]}", entries
+    )
+    return figure

@@ -1,0 +1,226 @@
+"""What sparse models select: how many features, and how consistently over splits, targets and regions."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import DataError
+from .marks import between, dodge, draw_curve
+from .saving import FigureOf
+from .style import (
+    MAX_PANELS,
+    SMALL,
+    Look,
+    colour_bar,
+    counted,
+    feature_looks,
+    handle,
+    number,
+    panels,
+    shorten,
+    surround,
+    title,
+    whole_numbers,
+)
+
+
+def selected_counts(selection: pd.DataFrame, estimator: str, looks: dict[str, Look] | None = None) -> FigureOf:
+    """Draw how many features are selected per layer: one panel per target.
+
+    Parameters
+    ----------
+    selection : DataFrame
+        selection.tsv; its rows `across` splits, with `n_selected_mean`, `n_selected_min`, `n_selected_max`, `n_splits`.
+    estimator : str
+    looks : dict of str to Look, optional
+
+    Returns
+    -------
+    FigureOf
+        Points are means over splits, bars go from the smallest to the largest number of any split. Of more than 12
+        targets, the medians over targets of all three.
+
+    Raises
+    ------
+    DataError
+    """
+    columns = {"n_selected_mean": "n_selected", "n_selected_min": "low", "n_selected_max": "high"}
+    data, n_targets, many = _across_splits(selection, estimator, columns)
+    most = data.loc[data["n_selected"].idxmax()]
+    n_splits = counted(int(selection["n_splits"].max()), "split")
+    return FigureOf(
+        name=f"selected_{estimator}",
+        title=f"Number of selected features, {estimator}",
+        caption=f"Features that {estimator} selects, of all of a layer; {n_targets}. Points: {many}means over "
+        f"{n_splits}; bars: {many}smallest and largest number of any split.",
+        alt=f"Numbers of selected features against layer. Most: {most.n_selected:.0f}, {most.target}, {most.features}, "
+        f"layer {most.layer}.",
+        data=data,
+        draw=partial(_draw_counts, looks=looks),
+    )
+
+
+def selection_stability(selection: pd.DataFrame, estimator: str, looks: dict[str, Look] | None = None) -> FigureOf:
+    """Draw how consistently features are selected over splits, per layer: one panel per target.
+
+    Parameters
+    ----------
+    selection, estimator, looks
+        As in `selected_counts`; with `stability`, `stability_low`, `stability_high`, `stability_chance`.
+
+    Returns
+    -------
+    FigureOf
+        Nogueira's stability: 1 the same features in every split, 0 chance (dotted). Bands are its 95 % interval, which
+        takes splits as independent and so is too narrow. Of more than 12 targets, medians over targets of all of these.
+
+    Raises
+    ------
+    DataError
+    """
+    columns = {"stability": "score", "stability_low": "low", "stability_high": "high", "stability_chance": "chance"}
+    data, n_targets, many = _across_splits(selection, estimator, columns)
+    data["x"] = data["layer"].astype(float)
+    most = data.loc[data["score"].idxmax()]
+    n_splits = counted(int(selection["n_splits"].max()), "split")
+    nothing = int(data["score"].isna().sum())
+    return FigureOf(
+        name=f"stability_{estimator}",
+        title=f"Consistency of selected features, {estimator}",
+        caption=f"Consistency of the features that {estimator} selects over {n_splits} (stability of Nogueira et al. "
+        f"2018: 1 the same features every time, dotted: chance); {n_targets}. Lines: {many}stability; bands: "
+        f"{many}95 % interval, which takes splits as independent, although they share stimuli, and so is too narrow."
+        + (f" {nothing} of {len(data)} points are undefined: nothing was selected." if nothing else ""),
+        alt=f"Stability of selection against layer. Highest: {number(most.score)}, {most.target}, {most.features}, "
+        f"layer {most.layer}; median {number(data['score'].median())}, chance {number(data['chance'].median())}.",
+        data=data,
+        draw=partial(_draw_stability, looks=looks),
+    )
+
+
+def selection_agreement(selection: pd.DataFrame, estimator: str, across: str = "target") -> FigureOf:
+    """Draw as a matrix how well the features selected for two targets, or in two regions, agree.
+
+    Parameters
+    ----------
+    selection : DataFrame
+        selection.tsv; its rows `across` targets or a column of their metadata, with `a`, `b`, `kuncheva`, `n_pairs`.
+    estimator : str
+    across : str
+        "target", "roi", ...
+
+    Returns
+    -------
+    FigureOf
+        A panel per feature set: the correlation of the 0/1 indicators (0 chance, 1 identical), mean over its layers.
+
+    Raises
+    ------
+    DataError
+    """
+    own = selection[(selection["across"] == across) & (selection["estimator"] == estimator)]
+    if own.empty:
+        raise DataError(f"there is no selection of {estimator!r} across {across!r}: {selection['across'].unique()}.")
+    grouped = own.groupby(["features", "a", "b"], sort=False)
+    data = grouped.agg(kuncheva=("kuncheva", "mean"), n_pairs=("n_pairs", "sum"), n_layers=("layer", "nunique"))
+    data = data.reset_index()
+    known = data[(data["a"] != data["b"]) & data["kuncheva"].notna()]
+    words = "No two can be compared." if known.empty else ""
+    if len(known):
+        top = known.loc[known["kuncheva"].idxmax()]
+        words = f"Highest between two: {number(top.kuncheva)}, {top.a} and {top.b}, {top.features}."
+    within = " On the diagonal: two targets of the same region." if across != "target" else ""
+    return FigureOf(
+        name=f"agreement_{across}_{estimator}",
+        title=f"Agreement of selected features between {'targets' if across == 'target' else across}",
+        caption=f"Agreement of the features that {estimator} selects for two "
+        f"{'targets' if across == 'target' else across} in the same split: correlation of the selections (0 chance, "
+        f"1 identical), mean over {counted(int(data['n_pairs'].median()), 'pair')} of selections (median over cells) "
+        f"of all layers; no interval.{within}",
+        alt=f"Matrices of agreement between selections, {counted(data['features'].nunique(), 'feature set')}. {words}",
+        data=data,
+        draw=_draw_agreement,
+    )
+
+
+def _across_splits(selection: pd.DataFrame, estimator: str, columns: dict[str, str]) -> tuple[pd.DataFrame, str, str]:
+    """Take the rows across splits, renamed, and condense many targets: table, number of targets, what was done."""
+    own = selection[(selection["across"] == "split") & (selection["estimator"] == estimator)]
+    if own.empty:
+        raise DataError(f"there is no selection of {estimator!r} across splits: {selection['estimator'].unique()}.")
+    data = own[["target", "features", "layer", *columns]].rename(columns=columns).reset_index(drop=True)
+    n_targets = data["target"].nunique()
+    if n_targets <= MAX_PANELS:
+        return data, counted(n_targets, "target"), ""
+    data = data.drop(columns="target").groupby(["features", "layer"], sort=False).median().reset_index()
+    data.insert(0, "target", f"median of {n_targets:,} targets")
+    return data, counted(n_targets, "target"), "medians over targets of the "
+
+
+def _draw_counts(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
+    looks = looks or feature_looks(data["features"])
+    targets, features = data["target"].unique(), list(data["features"].unique())
+    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    for axis, target in zip(axes, targets, strict=True):
+        for place, name in enumerate(features):
+            own = data[(data["target"] == target) & (data["features"] == name)]
+            error = between(own["n_selected"], own["low"], own["high"])
+            axis.errorbar(
+                own["layer"] + dodge(place, len(features)), own["n_selected"], yerr=error, color=looks[name].colour,
+                marker=looks[name].marker, markersize=3, linestyle="none", elinewidth=0.7, label=name,
+            )  # fmt: skip
+        title(axis, target, 26 if len(targets) > 1 else 70)
+        whole_numbers(axis)
+    axes[0].set_ylim(bottom=0)
+    entries = {name: handle(looks[name], line=False) for name in features}
+    surround(figure, "layer (counted from 0)", "number of selected features", entries)
+    return figure
+
+
+def _draw_stability(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
+    looks = looks or feature_looks(data["features"])
+    targets, features = data["target"].unique(), list(data["features"].unique())
+    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    for axis, target in zip(axes, targets, strict=True):
+        for name in features:
+            own = data[(data["target"] == target) & (data["features"] == name)].sort_values("layer")
+            draw_curve(axis, own, name, looks[name])
+            axis.plot(own["layer"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
+        title(axis, target, 26 if len(targets) > 1 else 70)
+        whole_numbers(axis)
+    axes[0].set_ylim(min(-0.05, np.nanmin(data["chance"].to_numpy(), initial=0.0)), 1.02)
+    entries = {name: handle(looks[name]) for name in features}
+    surround(figure, "layer (counted from 0)", "stability of selection", entries)
+    return figure
+
+
+def _draw_agreement(data: pd.DataFrame) -> Figure:
+    features = list(data["features"].unique())
+    names = list(dict.fromkeys([*data["a"], *data["b"]]))
+    figure, axes = panels(len(features), columns=min(2, len(features)), height=32.0, extra=18.0)
+    position = {name: place for place, name in enumerate(names)}
+    drawn = None
+    for axis, name in zip(axes, features, strict=True):
+        matrix = np.full((len(names), len(names)), np.nan)
+        for row in data[data["features"] == name].itertuples():
+            matrix[position[row.a], position[row.b]] = matrix[position[row.b], position[row.a]] = row.kuncheva
+        drawn = axis.imshow(matrix, vmin=-1.0, vmax=1.0, cmap="PuOr_r", interpolation="nearest")
+        if len(names) <= MAX_PANELS:
+            for (i, j), value in np.ndenumerate(matrix):
+                if np.isfinite(value):
+                    axis.text(
+                        j, i, _one_digit(value), ha="center", va="center", fontsize=SMALL,
+                        color="white" if abs(value) > 0.7 else "black",
+                    )  # fmt: skip
+        ticks = range(len(names)) if len(names) <= 2 * MAX_PANELS else []
+        axis.set_xticks(ticks, [shorten(names[i], 14) for i in ticks], rotation=60, ha="right")
+        axis.set_yticks(ticks, [shorten(names[i], 14) for i in ticks])
+        title(axis, name, 30)
+    colour_bar(figure, drawn, axes, "agreement (0 chance, 1 identical)")
+    return figure
+
+
+def _one_digit(value: float) -> str:
+    return f"{value:.1f}".replace("-0.0", "0.0")

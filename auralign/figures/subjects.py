@@ -1,0 +1,200 @@
+"""Scores per layer of many targets: medians over voxels, and means over subjects, in the whole and by region."""
+
+from functools import partial
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import DataError
+from .layers import relative_depth
+from .marks import band_opacity, draw_curve, name_sets, score_limits
+from .saving import FigureOf
+from .style import (
+    MAX_PANELS,
+    METRICS,
+    Look,
+    counted,
+    feature_looks,
+    handle,
+    listed,
+    number,
+    panels,
+    surround,
+    title,
+    whole_numbers,
+)
+
+ERRORS = {
+    "sem_morey": "within-subject standard error of the mean (Cousineau, corrected by Morey)",
+    "sem": "within-subject standard error of the mean, as published",
+    "sem_between": "standard error of the mean over subjects",
+}
+
+
+def median_layers(
+    layers: pd.DataFrame,
+    estimator: str,
+    metric: str = "r2_corr",
+    error: str = "sem_morey",
+    looks: dict[str, Look] | None = None,
+    summary: pd.DataFrame | None = None,
+    relative: bool = False,
+) -> FigureOf:
+    """Draw the median over targets per layer, one line per feature set.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        layers.tsv: `features`, `estimator`, `layer`, `metric`, `score`, `pooled`, `n_subjects`, `n_targets` and errors.
+    estimator, metric : str
+    error : str
+        Column of `layers`: `sem_morey`, `sem` or `sem_between`.
+    looks : dict of str to Look, optional
+    summary : DataFrame, optional
+        summary.tsv. Without two subjects the bands then are the quartiles over targets.
+    relative : bool
+        Layers by relative depth.
+
+    Returns
+    -------
+    FigureOf
+        With two subjects or more: means over subjects of their medians over targets, bands the error on either side.
+        Else the median over all targets.
+
+    Raises
+    ------
+    DataError
+    """
+    own = _rows(layers, estimator, metric, error)
+    over_subjects = bool((own["n_subjects"] >= 2).all())
+    data = own.assign(score=own["score"] if over_subjects else own["pooled"])
+    low_high = data["score"] - data[error], data["score"] + data[error]
+    words = f"bands: {ERRORS[error]}, on either side"
+    if not over_subjects and summary is not None:
+        groups = summary[summary["estimator"] == estimator].groupby(["features", "layer"])[f"{metric}_median"]
+        keys = pd.MultiIndex.from_frame(data[["features", "layer"]])
+        low_high = tuple(groups.quantile(share).reindex(keys).to_numpy() for share in (0.25, 0.75))
+        words = "bands: quartiles over targets (how much targets differ, no error of the median)"
+    elif not over_subjects:
+        words = "no interval: there are no two subjects"
+    data = data.assign(low=low_high[0], high=low_high[1], x=_x(data, relative))
+    best, n_targets = data.loc[data["score"].idxmax()], counted(int(data["n_targets"].max()), "target")
+    what = (
+        f"means over {counted(int(data['n_subjects'].min()), 'subject')} of each one's median over targets"
+        if over_subjects
+        else "medians over targets"
+    )
+    columns = ["features", "layer", "x", "score", "low", "high", "n_subjects", "n_targets"]
+    return FigureOf(
+        name=f"median_{estimator}_{metric}",
+        title=f"Median over targets per layer, {estimator}",
+        caption=f"Scores ({METRICS[metric]}) on the test stimuli per layer, {estimator}; {n_targets}. Lines: "
+        f"{what} (of each target's median over splits); {words}.",
+        alt=f"Line plot of the median score against layer. Highest: {number(best.score)}, {best.features} at layer "
+        f"{best.layer}. {_highest(data, 'features')}",
+        data=data[columns].reset_index(drop=True),
+        draw=partial(_draw, panel=None, metric=metric, looks=looks, relative=relative),
+    )
+
+
+def region_layers(
+    regions: pd.DataFrame,
+    estimator: str,
+    metric: str = "r2_corr",
+    error: str = "sem_morey",
+    looks: dict[str, Look] | None = None,
+    relative: bool = False,
+) -> FigureOf:
+    """Draw the median over targets per layer, one panel per region, one line per feature set.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        regions.tsv: as layers.tsv, with `region`.
+    estimator, metric, error, looks, relative
+        As in `median_layers`.
+
+    Returns
+    -------
+    FigureOf
+        Means over subjects of their medians over the region's targets, bands the error on either side; without two
+        subjects medians over the region's targets, and no band. Of more than 12 regions, those with most targets.
+
+    Raises
+    ------
+    DataError
+    """
+    own = _rows(regions, estimator, metric, error)
+    over_subjects = bool((own["n_subjects"] >= 2).all())
+    sizes = own.groupby("region", sort=False)["n_targets"].max()
+    kept = sizes.nlargest(MAX_PANELS).index
+    data = own[own["region"].isin(kept)].copy()
+    data = data.assign(low=data["score"] - data[error], high=data["score"] + data[error], x=_x(data, relative))
+    best = data.loc[data["score"].idxmax()]
+    left_out = sizes.index.difference(kept, sort=False)
+    words = [f"{region}: {counted(int(sizes[region]), 'target')}" for region in sizes.index if region in kept]
+    n_subjects = counted(int(data["n_subjects"].min()), "subject")
+    columns = ["region", "features", "layer", "x", "score", "low", "high", "n_subjects", "n_targets"]
+    what = f"means over {n_subjects} of each one's median" if over_subjects else "medians"
+    return FigureOf(
+        name=f"regions_{estimator}_{metric}",
+        title=f"Score per layer and region, {estimator}",
+        caption=f"Scores ({METRICS[metric]}) on the test stimuli per layer and region, {estimator} "
+        f"({listed(words, MAX_PANELS)}). Lines: {what} over the region's targets (of each target's median over "
+        "splits); "
+        + (f"bands: {ERRORS[error]}, on either side." if over_subjects else "no interval: there are no two subjects.")
+        + (f" Not shown, with fewer targets: {listed(left_out)}." if len(left_out) else ""),
+        alt=f"Line plots of the median score against layer, {counted(len(kept), 'region')}. Highest: "
+        f"{number(best.score)}, {best.region}, {best.features} at layer {best.layer}. {_highest(data, 'region')}",
+        data=data[columns].reset_index(drop=True),
+        draw=partial(_draw, panel="region", metric=metric, looks=looks, relative=relative),
+    )
+
+
+def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> pd.DataFrame:
+    if error not in ERRORS:
+        raise DataError(f"error: {error!r} is not one of {', '.join(ERRORS)}.")
+    own = table[(table["estimator"] == estimator) & (table["metric"] == metric)]
+    own = own.dropna(subset=["pooled"])
+    if own.empty:
+        raise DataError(
+            f"there are no rows of estimator {estimator!r} and metric {metric!r}; there are "
+            f"{table['estimator'].unique()} and {table['metric'].unique()}."
+        )
+    return own
+
+
+def _x(data: pd.DataFrame, relative: bool) -> pd.Series:
+    return relative_depth(data) if relative else data["layer"].astype(float)
+
+
+def _highest(data: pd.DataFrame, by: str) -> str:
+    best = data.loc[data.groupby(by, sort=False)["score"].idxmax().dropna()]
+    words = [f"{getattr(row, by)} {number(row.score)} (layer {row.layer})" for row in best.itertuples()]
+    return f"Highest by {by.replace('features', 'feature set')}: {listed(words, MAX_PANELS)}."
+
+
+def _draw(data: pd.DataFrame, panel: str | None, metric: str, looks: dict[str, Look] | None, relative: bool) -> Figure:
+    looks = looks or feature_looks(data["features"])
+    names = [None] if panel is None else list(data[panel].unique())
+    features = list(data["features"].unique())
+    several = data.groupby("features")["layer"].nunique().max() > 1
+    figure, axes = panels(len(names), height=26.0 if len(names) > 1 else 55.0)
+    for axis, name in zip(axes, names, strict=True):
+        own = data if panel is None else data[data[panel] == name]
+        for place, feature_set in enumerate(features):
+            curve = own[own["features"] == feature_set].sort_values("layer")
+            if len(curve):
+                look, opacity = looks[feature_set], band_opacity(len(features))
+                draw_curve(axis, curve, feature_set, look, None if several else place, opacity)
+        if name is not None:
+            title(axis, name)
+        if not several:
+            name_sets(axis, features)
+        elif not relative:
+            whole_numbers(axis)
+    axes[0].set_ylim(*score_limits(data))
+    x_label = "relative depth of the layer (0 first, 1 last)" if relative else "layer (counted from 0)"
+    entries = {name: handle(looks[name]) for name in features if several}
+    surround(figure, x_label if several else "feature set (one layer each)", METRICS[metric], entries)
+    return figure

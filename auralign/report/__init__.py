@@ -1,0 +1,7 @@
+"""One self-contained page about results, and what was found as plain text."""
+
+from ..results import read_results
+from .page import write_report
+from .plain import describe
+
+__all__ = ["describe", "read_results", "write_report"]

@@ -1,0 +1,163 @@
+"""What was done, in sentences filled from the resolved configuration; the equations are in the template."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..figures.style import counted, listed
+from ..results import Results
+from .wording import percent
+
+REFERENCES = {
+    "nadeau": "Nadeau, C. & Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, 239-281.",
+    "bh": "Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the Royal Statistical "
+    "Society B 57, 289-300.",
+    "tuckute": "Tuckute, G., Feather, J., Boebinger, D. & McDermott, J. H. (2023). Many but not all deep neural "
+    "network audio models capture brain responses and exhibit correspondence between model stages and brain regions. "
+    "PLoS Biology 21(12), e3002366.",
+    "banded": "Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O. & Gallant, J. L. (2022). Feature-space "
+    "selection with banded ridge regression. NeuroImage 264, 119728.",
+    "nogueira": "Nogueira, S., Sechidis, K. & Brown, G. (2018). On the stability of feature selection algorithms. "
+    "Journal of Machine Learning Research 18(174), 1-54.",
+    "kuncheva": "Kuncheva, L. I. (2007). A stability index for feature selection. Artificial Intelligence and "
+    "Applications (AIA 2007).",
+    "morey": "Morey, R. D. (2008). Confidence intervals from normalized data. Tutorials in Quantitative Methods for "
+    "Psychology 4, 61-64.",
+}
+
+
+def describe_question(results: Results) -> str:
+    """Say what was asked, in one sentence."""
+    config = results.provenance["config"]
+    n_sets, n_targets = len(config["features"]), results.summary["target"].nunique()
+    return (
+        f"How well {'does' if n_sets == 1 else 'do'} {counted(n_sets, 'feature set')} "
+        f"({listed(list(config['features']), 8)}) predict {counted(n_targets, 'response')} to "
+        f"{counted(len(results.provenance['stimuli']), 'stimulus')}, by {listed(results.estimators)}, on stimuli that "
+        "no model has seen?"
+    )
+
+
+def describe_splits(results: Results) -> str:
+    """Say how stimuli were divided."""
+    splits, spec = results.provenance["splits"], results.provenance["config"]["splits"]
+    kinds = {
+        "shuffle": f"at random (seed {spec.get('seed')})",
+        "stratified": f"at random inside categories, in equal shares (seed {spec.get('seed')})",
+        "tuckute2023": "as published by Tuckute et al. 2023",
+    }
+    first = splits[0]
+    return (
+        f"The {len(results.provenance['stimuli'])} stimuli were divided {len(splits)} times into "
+        f"{len(first['development'])} development and {len(first['test'])} test stimuli, {kinds[spec['kind']]}. Splits "
+        "are drawn from the same stimuli and therefore overlap."
+    )
+
+
+def describe_features(results: Results) -> list[tuple[str, str]]:
+    """Say of each feature set what it is: name and description."""
+    n_layers = results.summary.groupby("features")["layer"].nunique()
+    metadata = results.provenance.get("features", {})
+    return [
+        (name, f"{_origin(source, metadata.get(name) or {})}; {counted(int(n_layers.get(name, 0)), 'layer')}.")
+        for name, source in results.provenance["config"]["features"].items()
+    ]
+
+
+def _origin(source: dict, metadata: dict) -> str:
+    if source.get("join"):
+        return f"{listed(source['join'])} side by side"
+    if source.get("table"):
+        return "a table of features"
+    if source.get("activations"):
+        permuted = ", weights permuted" if source.get("permuted") else ""
+        return f"published activations of {source['network']}{permuted}"
+    if source.get("song165"):
+        return "acoustic features of song165"
+    words = [f"junifer marker {metadata.get('class', source.get('marker'))}"]
+    if metadata.get("checkpoint"):
+        words.append(f"weights: {metadata['checkpoint']}")
+    if metadata.get("permute_seed") is not None:
+        words.append(f"parameters permuted (seed {metadata['permute_seed']})")
+    if metadata.get("sample_rate"):
+        words.append(f"sounds at {metadata['sample_rate']} Hz")
+    if metadata.get("pooling"):
+        words.append(f"pooled over time by: {metadata['pooling']}")
+    return ", ".join(words)
+
+
+def describe_targets(results: Results) -> str:
+    """Say what the responses are."""
+    config, targets = results.provenance["config"]["targets"], results.targets
+    dataset = Path(config["dataset"]).name if config.get("dataset") else ""
+    kinds = {
+        "components": (f"component of {dataset}", f"components of {dataset}"),
+        "voxels": (f"voxel of {dataset}", f"voxels of {dataset}"),
+        "table": ("column of a table", "columns of a table"),
+        "published_components": ("published component", "published components"),
+        "published_voxels": ("published voxel", "published voxels"),
+        "song165": ("electrode of song165", "electrodes of song165"),
+    }
+    text = f"The responses are {len(targets):,} {kinds[config['kind']][len(targets) > 1]}"
+    if "subject" in targets:
+        text += f", of {counted(targets['subject'].nunique(), 'subject')}"
+    if "roi" in targets:
+        text += f", in {counted(targets['roi'].nunique(), 'region')}"
+    if "n_repetitions" in targets:
+        text += f"; the mean of {counted(int(targets['n_repetitions'].iloc[0]), 'repetition')} is predicted"
+    return text + "."
+
+
+def describe_estimators(results: Results) -> list[tuple[str, str, str]]:
+    """Say of each estimator what it is: name, kind and the choice of alpha."""
+    engines = results.provenance.get("engines", {})
+    described = []
+    for name, spec in results.provenance["config"]["estimators"].items():
+        inner = "exact leave-one-out" if spec["cv"] == "loo" else f"{spec['cv']}-fold inner cross-validation"
+        if spec["kind"] == "ridge":
+            each = "for each target" if spec["per_target"] else "once for all targets"
+            text = (
+                f"alpha chosen {each} by {inner} on the development stimuli from {len(spec['alphas'])} values between "
+                f"{min(spec['alphas']):.3g} and {max(spec['alphas']):.3g}"
+            )
+            if spec.get("unpredictable", "mean") == "mean" and len(spec["alphas"]) > 1:
+                text += "; where no alpha beats the mean response, the mean is predicted"
+        else:
+            text = (
+                f"alpha chosen by {inner} on the development stimuli from {spec['n_alphas']} values, from the smallest "
+                f"that gives an empty model down to {spec['eps']:.3g} of it"
+            )
+        engine = f" Fitted by the {engines[name]} engine." if name in engines else ""
+        described.append((name, spec["kind"], f"{text}.{engine}"))
+    return described
+
+
+def describe_tests(results: Results) -> str:
+    """Say how differences were tested."""
+    config = results.provenance["config"]
+    split = results.provenance["splits"][0]
+    ratio = len(split["test"]) / len(split["development"])
+    return (
+        f"k = {len(results.provenance['splits'])}, n_test/n_dev = {np.round(ratio, 3):g}; intervals have the level "
+        f"{percent(results.level)}; false discoveries are controlled at {percent(config['fdr'])} over all rows of one "
+        "test."
+    )
+
+
+def references(results: Results) -> list[str]:
+    """List the papers whose methods were used."""
+    config = results.provenance["config"]
+    kinds = {spec["kind"] for spec in config["estimators"].values()}
+    used = ["nadeau"]
+    if config["tests"] or config.get("hypotheses"):
+        used.append("bh")
+    several = results.summary.groupby("features")["layer"].nunique().max() > 1
+    if config["splits"]["kind"] == "tuckute2023" or "r2_corr_c_median" in results.summary or several:
+        used.append("tuckute")
+    if any(source.get("join") for source in config["features"].values()):
+        used.append("banded")
+    if kinds - {"ridge"}:
+        used += ["kuncheva", "nogueira"]
+    if "subject" in results.targets:
+        used.append("morey")
+    return sorted(REFERENCES[key] for key in used)

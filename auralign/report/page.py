@@ -1,0 +1,169 @@
+"""The page: everything put together by the template, with the style, the scripts and the images inside."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from ..errors import DataError
+from ..figures import all_figures
+from ..results import Results, read_results
+from ..summary import headline
+from . import methods, sources
+from .best_found import best_predictions, recovered
+from .caveats import find_caveats
+from .comparing import compare_results
+from .findings import Group
+from .pictures import Picture, embed
+from .split_scores import SplitScores
+from .tables_shown import tables_of
+from .tests_found import above_chance, comparisons, hypotheses, selected, unique
+
+ASSETS = {"style": "report.css", "script": "report.js", "library": "vendor/dataTables.min.js"}
+
+# columns of the table at the top of the page
+MAX_GLANCE = 12
+
+
+def write_report(folders: list[Path], out: Path | None = None) -> Path:
+    """Write `report.html` (self-contained) and `figures/` of one or several results folders.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Results folders; several of them make a page that compares them.
+    out : Path, optional
+        The page; by default `report.html` in the first folder.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        A folder holds no finished result or is given twice, or something cannot be written.
+    """
+    twice = [folder for folder in folders if folders.count(folder) > 1]
+    if twice:
+        raise DataError(f"{twice[0]}: this results folder is given twice; give different ones to compare them.")
+    out = Path(out or Path(folders[0]) / "report.html")
+    results = [read_results(folder) for folder in folders]
+    page = render(results)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{error.filename}: the report cannot be written there ({error.strerror}).") from error
+    return out
+
+
+def render(all_results: list[Results]) -> str:
+    """Return the page about some results as HTML; writes their figures beside their tables."""
+    splits = [SplitScores(results) for results in all_results]
+    labels = labels_of(all_results)
+    compared = compare_results(all_results, splits, labels) if len(all_results) > 1 else None
+    studies = [
+        study(results, own, label, f"s{number}-" if compared else "")
+        for number, (results, own, label) in enumerate(zip(all_results, splits, labels, strict=True), start=1)
+    ]
+    template = template_environment().get_template("report.html.j2")
+    assets = {key: _asset(name) for key, name in ASSETS.items()}
+    return template.render(studies=studies, compared=compared, labels=labels, **assets)
+
+
+def template_environment() -> Environment:
+    """Return the templates' environment: text of the results is escaped, and a missing value is an error."""
+    return Environment(
+        loader=PackageLoader("auralign"),
+        autoescape=select_autoescape(enabled_extensions=("html", "j2")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def labels_of(all_results: list[Results]) -> list[str]:
+    """Name results for readers, each otherwise: by name, by folder where names are the same, else by number."""
+    names = [results.name for results in all_results]
+    folders = [f"{results.name} ({results.folder.resolve().name})" for results in all_results]
+    return [
+        name if names.count(name) == 1 else folder if folders.count(folder) == 1 else f"{folder}, {number}"
+        for number, (name, folder) in enumerate(zip(names, folders, strict=True), start=1)
+    ]
+
+
+def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dict:
+    """Collect what the template says of one result; `prefix` keeps ids of the page apart."""
+    estimators = list(results.provenance["config"]["estimators"].values())
+    return {
+        "label": label,
+        "prefix": prefix,
+        "provenance": results.provenance,
+        "config": results.provenance["config"],
+        "synthetic": results.synthetic,
+        "glance": glance(results),
+        "question": methods.describe_question(results),
+        "groups": find(results, splits),
+        "caveats": find_caveats(results, splits),
+        "pictures": pictures(results),
+        "tables": tables_of(results, splits),
+        "chance": splits.chance,
+        "methods": {
+            "splits": methods.describe_splits(results),
+            "features": methods.describe_features(results),
+            "targets": methods.describe_targets(results),
+            "estimators": methods.describe_estimators(results),
+            "tests": methods.describe_tests(results),
+            "references": methods.references(results),
+            "kinds": {spec["kind"] for spec in estimators},
+            "leave_one_out": any(spec["cv"] == "loo" for spec in estimators if spec["kind"] == "ridge"),
+            "standardised": any(spec.get("standardise_targets") for spec in estimators),
+            "many": splits.many,
+            "joined": any(source.get("join") for source in results.provenance["config"]["features"].values()),
+            "repeated": "r2_corr_c2_median" in results.summary,
+            "several_layers": bool(results.summary.groupby("features")["layer"].nunique().max() > 1),
+            "subjects": "subject" in results.targets,
+            "permutations": results.get("above_chance") is not None,
+        },
+        "sources": {
+            "config": sources.resolved_config(results),
+            "features": sources.feature_metadata(results),
+            "inputs": sources.inputs(results),
+            "datasets": sources.datasets(results),
+        },
+    }
+
+
+def find(results: Results, splits: SplitScores) -> list[Group]:
+    """Say what was found: of known responses, of best layers, in tests; only what there is something to say about."""
+    groups = [
+        recovered(results),
+        best_predictions(splits),
+        comparisons(results),
+        hypotheses(results),
+        unique(results),
+        above_chance(results),
+        selected(results),
+    ]
+    return [group for group in groups if group is not None and group.findings]
+
+
+def glance(results: Results) -> pd.DataFrame | None:
+    """Return the headline table, target by feature set and estimator; None where it is too wide to be taken in."""
+    table = headline(results.summary)
+    return table if len(table.columns) <= MAX_GLANCE else None
+
+
+def pictures(results: Results) -> list[Picture]:
+    """Draw all figures that a result allows, save them in its folder `figures`, and encode them for the page."""
+    saved = [(figure, figure.save(results.folder / "figures")) for figure in all_figures(results)]
+    return [embed(figure, paths[0].read_bytes()) for figure, paths in saved]
+
+
+def _asset(name: str) -> Markup:
+    """Read a file of the template folder that goes into the page as it is."""
+    return Markup(files("auralign").joinpath("templates", name).read_text(encoding="utf-8"))

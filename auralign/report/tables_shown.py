@@ -1,0 +1,138 @@
+"""Which tables a page shows, in which order, and how each is shortened."""
+
+import pandas as pd
+
+from ..results import Results
+from ..summary import MANY_TARGETS
+from .recovery import recovery
+from .shown import Shown, show
+from .split_scores import Best, SplitScores
+
+SET_AND_TARGET = ["features", "estimator", "target"]
+BEST = ["target", "features", "estimator", "layer", "layer_name", "n_layers"]
+
+
+def tables_of(results: Results, splits: SplitScores) -> list[Shown]:
+    """Show every table of a results folder that can be read by people.
+
+    Parameters
+    ----------
+    results : Results
+    splits : SplitScores
+        Of the same results.
+
+    Returns
+    -------
+    list of Shown
+        The headline first; units that sparse models selected are left to selected.parquet.
+    """
+    shown = [_headline(results, splits), _recovery(results), *_summary(results), *_layers(results)]
+    shown += [_comparisons(results), *_rest(results)]
+    return [table for table in shown if table is not None and table.rows]
+
+
+def best_table(best: list[Best]) -> pd.DataFrame:
+    """Tabulate best layers with their intervals."""
+    rows = [
+        {key: getattr(one, key) for key in BEST}
+        | {"r2_corr_median": one.score, "mean": one.mean, "low": one.low, "high": one.high}
+        | {"r2_corr_c2_median": one.corrected}
+        for one in best
+    ]
+    return pd.DataFrame(rows).astype({"r2_corr_c2_median": float})
+
+
+def _headline(results: Results, splits: SplitScores) -> Shown:
+    table = best_table(splits.best_layers())
+    choices = results.get("layer_choice")
+    if choices is not None and "target" in choices and not splits.many:
+        own = choices[(choices["metric"] == "r2_corr") & (choices["layers"] == "all")]
+        table = table.merge(own[[*SET_AND_TARGET, "nested", "gap"]], on=SET_AND_TARGET, how="left")
+    note = (
+        "One row per target, feature set and estimator, at the layer with the highest median. low to high is the "
+        "corrected interval of the mean over splits."
+    )
+    if splits.many:
+        note = (
+            f"Medians over {results.summary['target'].nunique():,} targets, at the layer with the highest one. low to "
+            "high is the corrected interval of the mean over splits."
+        )
+    return show(table, "best_layers", "Best layer of each feature set", "summary.tsv", note, expanded=True)
+
+
+def _recovery(results: Results) -> Shown | None:
+    table = recovery(results)
+    if table is None:
+        return None
+    note = (
+        "The ceiling is the squared correlation between the noise-free response and the response with its noise: no "
+        "prediction can do better, but for chance on finitely many test stimuli. “Expected” says what an acoustic "
+        "feature set can find of a response that is made that way."
+    )
+    ends = ("share", ["driven_by"] if "driven_by" in table else [])
+    return show(table, "recovery", "What was recovered of the responses", "summary.tsv", note, ends, expanded=True)
+
+
+def _summary(results: Results) -> list[Shown]:
+    """All rows where they are few; else each target at its best layer, the highest and lowest of them."""
+    summary = results.summary
+    if summary["target"].nunique() <= MANY_TARGETS:
+        note = "One row per feature set, layer, target and estimator."
+        ends = ("r2_corr_median", ["features", "estimator"])
+        return [show(summary, "summary", "All scores", "summary.tsv", note, ends)]
+    groups = ["features", "estimator", "target"]
+    best = summary.loc[summary.groupby(groups, sort=False)["r2_corr_median"].idxmax()]
+    note = "Each target at its own best layer."
+    ends = ("r2_corr_median", ["features", "estimator"])
+    shown = show(best, "targets", "Targets", "summary.tsv", note, ends)
+    return [shown]
+
+
+def _layers(results: Results) -> list[Shown]:
+    by_layer = ("score", ["features", "estimator", "metric"])
+    by_region = ("score", [*by_layer[1], "region"])
+    shown = []
+    for key, title, note, ends in (
+        ("layers", "Layers", "Over all targets, one row per feature set, estimator, layer and score.", by_layer),
+        ("regions", "Regions", "The same inside each region.", by_region),
+        (
+            "layer_choice",
+            "Three ways to choose a layer",
+            "The score at the layer chosen on the reported scores (naive), as published, and inside the development "
+            "stimuli (nested). Of many targets: the median over targets, each at its own layer; rows without subject "
+            "and roi are of all targets.",
+            ("gap", ["features", "estimator", "metric"]),
+        ),
+    ):
+        table = results.get(key)
+        if table is not None:
+            shown.append(show(table, key, title, f"{key}.tsv", note, ends))
+    return shown
+
+
+def _comparisons(results: Results) -> Shown:
+    columns = ["test", "metric", "a", "b", "target", "a_mean", "b_mean", "difference", "low", "high", "effect", "t"]
+    table = results.comparisons
+    table = table[[c for c in [*columns, "df", "p", "p_fdr", "significant"] if c in table]]
+    if len(table):
+        table = table.assign(significant=table["significant"].astype(bool))
+    note = "Every pair of every test. low to high is the interval of the difference."
+    return show(table, "comparisons", "Tests", "comparisons.tsv", note, ("difference", ["test"]))
+
+
+def _rest(results: Results) -> list[Shown]:
+    shown = []
+    for key, title, ends in (
+        ("hypotheses", "Hypotheses", ("estimate", ["hypothesis"])),
+        ("unique_variance", "Unique variance", ("unique", ["features", "without", "estimator"])),
+        ("above_chance", "Better than permuted stimuli?", ("score", ["features", "estimator"])),
+        ("selection", "Agreement of selected units", ("kuncheva", ["across", "features", "estimator"])),
+    ):
+        table = results.get(key)
+        if table is None or table.empty:
+            continue
+        for flag in ("significant", "decides"):
+            if flag in table:
+                table = table.assign(**{flag: table[flag].astype(bool)})
+        shown.append(show(table, key, title, f"{key}.tsv", "", ends))
+    return shown

@@ -1,0 +1,83 @@
+"""Predictions made again from a comparison's inputs."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+from auralign.errors import DataError
+from auralign.figures.predictions import stimulus_predictions
+
+
+def test_predictions_are_those_of_scikit_learn(components, inputs):
+    made = stimulus_predictions(components, "net", "ridge", layer=1).set_index(["target", "stimulus"])
+    x = pd.read_csv(inputs / "net.tsv", sep="\t").query("layer == 1").set_index("stimulus").drop(columns="layer")
+    y = pd.read_csv(inputs / "components.tsv", sep="\t").set_index("stimulus")
+    stimuli = components.provenance["stimuli"]
+    x, y = x.loc[stimuli].to_numpy(), y.loc[stimuli]
+    scores = components.scores.query("features == 'net' and layer == 1 and estimator == 'ridge'")
+    for target in ("low", "high"):
+        predicted = np.full((4, 30), np.nan)
+        for number, split in enumerate(components.provenance["splits"]):
+            dev, test = split["development"], split["test"]
+            alpha = scores.query("target == @target and split == @number")["alpha"].item()
+            if np.isinf(alpha):
+                predicted[number, test] = y[target].iloc[dev].mean()
+                continue
+            model = Ridge(alpha=alpha).fit(x[dev], y[target].iloc[dev])
+            predicted[number, test] = model.predict(x[test])
+        own = made.loc[target].loc[stimuli]
+        tested = np.isfinite(predicted).any(axis=0)
+        np.testing.assert_allclose(own["predicted"][tested], np.nanmean(predicted[:, tested], axis=0), atol=1e-8)
+        np.testing.assert_array_equal(own["n_tests"], np.isfinite(predicted).sum(axis=0))
+        np.testing.assert_allclose(own["measured"], y[target])
+        often = own["n_tests"].to_numpy() > 1
+        spread = np.nanstd(predicted[:, often], axis=0, ddof=1)
+        np.testing.assert_allclose(own["high"][often] - own["predicted"][often], spread, atol=1e-8)
+
+
+def test_the_layer_is_the_one_that_development_chooses(components):
+    made = stimulus_predictions(components, "net", "lasso")
+    scores = components.scores.query("features == 'net' and estimator == 'lasso'")
+    for target, own in made.groupby("target"):
+        dev = scores[scores["target"] == target].pivot(index="split", columns="layer", values="r2_dev")
+        assert own["layer"].unique().tolist() == [dev.idxmax(axis=1).mode()[0]]
+    assert list(made["target"].unique()) == ["low", "high"]
+    deeper = components.scores.assign(r2_dev=components.scores["layer"] / 10)
+    planted = dataclasses.replace(components, _read=components._read | {"scores": deeper})
+    assert stimulus_predictions(planted, "net", "ridge")["layer"].unique().tolist() == [2]
+
+
+def test_categories_come_along(components, inputs):
+    made = stimulus_predictions(components, "plain", "ridge")
+    table = pd.read_csv(inputs / "stimuli.tsv", sep="\t").set_index("stimulus")["category"]
+    assert (made["category"].to_numpy() == table.loc[made["stimulus"]].to_numpy()).all()
+
+
+def test_the_best_predicted_of_many_targets_and_joined_sets(voxels):
+    made = stimulus_predictions(voxels, "both", "ridge")
+    assert made["target"].nunique() == 6
+    medians = voxels.summary.query("features == 'both'").groupby("target")["r2_corr_median"].max()
+    assert medians.loc[made["target"].unique()].min() >= medians.median()
+    named = stimulus_predictions(voxels, "net", "ridge", targets=["v07", "v03"])
+    assert named["target"].unique().tolist() == ["v07", "v03"]
+
+
+def test_changed_inputs_are_noticed(components):
+    tampered = components.scores.assign(r2_corr=components.scores["r2_corr"] + 0.01)
+    changed = dataclasses.replace(components, _read=components._read | {"scores": tampered})
+    with pytest.raises(DataError, match=r"differ by 0\.01 from the stored ones, so the inputs have changed"):
+        stimulus_predictions(changed, "net", "ridge")
+
+
+def test_what_is_not_in_the_results_is_named(components):
+    with pytest.raises(DataError, match=r"features: 'web' is not in .*; there are net and plain"):
+        stimulus_predictions(components, "web", "ridge")
+    with pytest.raises(DataError, match="estimator: 'svr' is not"):
+        stimulus_predictions(components, "net", "svr")
+    with pytest.raises(DataError, match="net has no layer 7"):
+        stimulus_predictions(components, "net", "ridge", layer=7)
+    with pytest.raises(DataError, match=r"targets: \['middle'\]"):
+        stimulus_predictions(components, "net", "ridge", targets=["middle"])
