@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from .analysis.hypothesis_models import check_hypotheses
+from .analysis.paired_tests import check_tests
 from .arrays import store_array
 from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_atomically, write_text_atomically
 from .config import Comparison
 from .engines import Removal, choose_engine
 from .errors import AuralignError
-from .hypothesis_models import check_hypotheses
-from .paired_tests import check_tests
 from .provenance import describe, describe_tables
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata

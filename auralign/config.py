@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from .analysis.hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis, Metric
 from .errors import ConfigError
-from .hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis, Metric
 
 # numpy's legacy generators take no larger seed
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]

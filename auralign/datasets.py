@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from . import phantom
-from .annex import BUILD, IDENTITY, UNKNOWN, absent, annex_folder, call, pin
-from .downloads import attach, fetch, get, get_selected, selected
+from .datalad.annex import BUILD, IDENTITY, UNKNOWN, absent, annex_folder, call, pin
+from .datalad.downloads import attach, fetch, get, get_selected, selected
 from .errors import DatasetError
 from .recipes import FileRow, Recipe
 

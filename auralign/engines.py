@@ -11,14 +11,14 @@ from julearn.pipeline import TargetPipelineCreator
 from julearn.scoring import register_scorer
 from sklearn.base import BaseEstimator
 
-from .banded_ridge import BandedRidgeExact, predict_banded_ridge
 from .config import Center, Lasso, MultitaskLasso, Ridge
 from .confounds import remove_confounds
 from .errors import ConfigError
 from .lasso import LassoExact, fit_lassos
-from .multitask_lasso import fit_multitask_lasso
 from .ridge import RidgeExact, predict_ridge
 from .scores import r2, r2_corr, r2_corr_scorer
+from .solvers.banded_ridge import BandedRidgeExact, predict_banded_ridge
+from .solvers.multitask_lasso import fit_multitask_lasso
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
@@ -150,9 +150,7 @@ def run_julearn(
     ]
 
 
-def _julearn_pipeline(
-    model: BaseEstimator, center: Center, removal: Removal | None, zscore: bool
-) -> PipelineCreator:
+def _julearn_pipeline(model: BaseEstimator, center: Center, removal: Removal | None, zscore: bool) -> PipelineCreator:
     creator = PipelineCreator(problem_type="regression")
     removed = () if removal is None else removal.apply_to
     if "x" in removed:

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from .errors import ConfigError, DataError
-from .homotopy import PathSolutions, follow_paths
+from .solvers.homotopy import PathSolutions, follow_paths
 
 # duality gap, relative to the empty model's loss, above which a solution is asked for again; that of the path is about
 # 1e-13, and some 1e-9 where columns are equal to 6 to 9 digits

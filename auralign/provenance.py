@@ -14,10 +14,10 @@ from pathlib import Path
 from threadpoolctl import threadpool_info
 
 from .checksums import sha256_of
-from .columns import values_sha256
 from .config import Comparison
 from .errors import DataError
-from .input_files import describe_inputs
+from .rerun.columns import values_sha256
+from .rerun.input_files import describe_inputs
 
 # what computes, reads or brings numbers
 PACKAGES = (

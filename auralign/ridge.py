@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .decomposition import Decomposition, decompose
 from .errors import ConfigError, DataError
-from .ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
+from .solvers.decomposition import Decomposition, decompose
+from .solvers.ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
 
 # the least r2_dev that counts: far above rounding (1e-14), far below any effect
 LEAST_R2_DEV = 1e-6

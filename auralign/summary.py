@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from .analysis.half_split import half_split
 from .ceilings import noise_ceiling
 from .config import Comparison
-from .half_split import half_split
 from .study import Study
 
 # more targets than this are summarised by their median in the headline

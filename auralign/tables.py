@@ -2,16 +2,16 @@
 
 import pandas as pd
 
-from .above_chance import above_chance
-from .aggregate import by_region, by_subject
+from .analysis.above_chance import above_chance
+from .analysis.aggregate import by_region, by_subject
+from .analysis.hypotheses import run_hypotheses
+from .analysis.layer_choice import optimism, summed_layers
+from .analysis.paired_tests import run_tests
+from .analysis.selection import selection_consistency
+from .analysis.unique_variance import unique_variance
 from .config import Comparison
-from .hypotheses import run_hypotheses
-from .layer_choice import optimism, summed_layers
-from .paired_tests import run_tests
-from .selection import selection_consistency
 from .study import Study
 from .summary import IDENTITY, MANY_TARGETS, summarise, target_metadata
-from .unique_variance import unique_variance
 
 FILES = {
     "summary": "summary.tsv",

@@ -35,8 +35,8 @@ FIXED = {"voxels": 2000, "layers": 1, "stimuli": 165}
 
 def solve(voxels: int, layers: int, stimuli: int) -> float:
     """Return the seconds that the solver takes for one split of every layer, responses drawn chunk by chunk."""
-    from auralign.decomposition import decompose
     from auralign.ridge import predict_ridge
+    from auralign.solvers.decomposition import decompose
 
     random = np.random.default_rng(0)
     n = stimuli - stimuli // 2

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from auralign.config import Center, Lasso, Ridge
 from auralign.engines import run_julearn
 from auralign.lasso import alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
-from auralign.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
+from auralign.solvers.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
 
 try:
     import celer

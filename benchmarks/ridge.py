@@ -22,9 +22,9 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from auralign.decomposition import decompose
 from auralign.ridge import predict_ridge
-from auralign.ridge_errors import distinct_alphas
+from auralign.solvers.decomposition import decompose
+from auralign.solvers.ridge_errors import distinct_alphas
 
 N, N_TEST, N_UNITS = 83, 82, 768
 GRIDS = {"100 alphas (published)": [10.0**k for k in range(49, -51, -1)], "12 alphas": list(np.logspace(-3, 8, 12))}

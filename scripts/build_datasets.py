@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from auralign import archives, command, datasets
+from auralign import command, datasets
+from auralign.datalad import archives
 from auralign.errors import AuralignError, DatasetError
 from auralign.recipes import read_recipe
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from auralign import command
-from auralign.crate import NO_LICENCE, write_crate
+from auralign.rerun.crate import NO_LICENCE, write_crate
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

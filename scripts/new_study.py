@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from auralign import command
-from auralign.study_dataset import make_study, run_study
-from auralign.study_plan import plan_study
+from auralign.rerun.study_dataset import make_study, run_study
+from auralign.rerun.study_plan import plan_study
 
 SCRIPTS = Path(__file__).resolve().parent
 CONFIGS = SCRIPTS.parent / "julearn_configs"

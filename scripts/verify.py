@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from auralign import command
-from auralign.changes import check, describe_check
 from auralign.compare import available_cores
-from auralign.verify import describe_verification, recompute
+from auralign.rerun.changes import check, describe_check
+from auralign.rerun.verify import describe_verification, recompute
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ..layer_choice import nested_choice
+from ..analysis.layer_choice import nested_choice
 from ..results import Results
 from .alphas import alphas
 from .depth import best_layer_by_region

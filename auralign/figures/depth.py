@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..aggregate import over_subjects
+from ..analysis.aggregate import over_subjects
+from ..analysis.layer_choice import nested_choice
+from ..analysis.resampling import FEWEST_SUBJECTS, paired_bootstrap
 from ..errors import DataError
-from ..layer_choice import nested_choice
-from ..resampling import FEWEST_SUBJECTS, paired_bootstrap
 from ..statistics import benjamini_hochberg
 from .marks import between, dodge
 from .saving import FigureOf

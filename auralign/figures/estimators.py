@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..aggregate import known_median, pivot
+from ..analysis.aggregate import known_median, pivot
 from ..errors import DataError
 from ..statistics import corrected_interval
 from .layers import layer_data

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..aggregate import Pivot, known_median, over_subjects, pivot
+from ..analysis.aggregate import Pivot, known_median, over_subjects, pivot
+from ..analysis.layer_choice import nested_choice
 from ..errors import DataError
-from ..layer_choice import nested_choice
 from ..statistics import corrected_interval
 from .marks import between
 from .saving import FigureOf

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..aggregate import by_region, by_subject, over_subjects
+from ..analysis.aggregate import by_region, by_subject, over_subjects
+from ..analysis.layer_choice import published_choice
 from ..errors import DataError
-from ..layer_choice import published_choice
 from .networks import find_network, lookup
 
 COMPONENTS = {"lowfreq", "highfreq", "envsounds", "pitch", "speech", "music"}

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..aggregate import Pivot, pivot
+from ..analysis.aggregate import Pivot, pivot
 from ..results import Results
 from ..statistics import corrected_interval
 from ..summary import MANY_TARGETS

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from ..analysis.hypotheses import verdicts
 from ..figures.style import counted, listed
-from ..hypotheses import verdicts
 from ..results import Results
 from .findings import Finding, Group
 from .wording import interval, p_value, percent, score, signed

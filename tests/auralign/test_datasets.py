@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from junifer.datagrabber import PatternDataladDataGrabber
 
 import custom_markers  # noqa: F401  (registers the data type Audio)
-from auralign import datasets, downloads, phantom
+from auralign import datasets, phantom
+from auralign.datalad import downloads
 from auralign.errors import DatasetError
 from auralign.recipes import read_recipe
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from auralign.hypotheses import BestOverall, run_hypotheses
-from auralign.resampling import paired_bootstrap, permutation_test, published_bootstrap, ridge_predictor
+from auralign.analysis.hypotheses import BestOverall, run_hypotheses
+from auralign.analysis.resampling import paired_bootstrap, permutation_test, published_bootstrap, ridge_predictor
 from auralign.ridge import fit_ridge
 from auralign.scores import r2, r2_corr
 from auralign.statistics import benjamini_hochberg, corrected_interval, corrected_ttest

@@ -7,8 +7,8 @@ from sklearn.model_selection import KFold, LeaveOneOut
 from sklearn.utils.estimator_checks import check_estimator
 
 from auralign.errors import ConfigError, DataError
-from auralign.homotopy import follow_paths
 from auralign.lasso import LassoExact, alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
+from auralign.solvers.homotopy import follow_paths
 
 
 def _data(n: int, p: int, seed: int = 0):
@@ -181,7 +181,7 @@ def test_degenerate_data_are_solved_on_the_path(case, monkeypatch):
 def test_where_the_path_fails_coordinate_descent_takes_over(monkeypatch):
     x, y = _many(30, 20, 1)
     expected = fit_lasso(x, y[:, 0], n_alphas=10, eps=1e-2)
-    monkeypatch.setattr("auralign.homotopy.MAX_EVENTS", 0)  # the path is given up before its first column
+    monkeypatch.setattr("auralign.solvers.homotopy.MAX_EVENTS", 0)  # the path is given up before its first column
     fit = fit_lasso(x, y[:, 0], n_alphas=10, eps=1e-2)
     assert expected.coef.any()
     assert fit.alpha == expected.alpha

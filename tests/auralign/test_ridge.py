@@ -9,11 +9,11 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import KFold, LeaveOneOut
 from sklearn.utils.estimator_checks import check_estimator
 
-from auralign.decomposition import decompose
 from auralign.errors import ConfigError, DataError
 from auralign.ridge import RidgeExact, fit_ridge, predict_ridge
-from auralign.ridge_errors import distinct_alphas, kfold_errors, loo_errors
 from auralign.scores import r2_corr
+from auralign.solvers.decomposition import decompose
+from auralign.solvers.ridge_errors import distinct_alphas, kfold_errors, loo_errors
 
 ALPHAS = np.logspace(-3, 8, 12)
 # of the published voxelwise analysis
@@ -154,7 +154,7 @@ def test_alpha_and_prediction_equal_scikit_learn(shape):
 def test_predicting_block_by_block_equals_fitting_and_predicting(shape, cv, monkeypatch):
     x, y, x_test = _data(*shape, n_targets=7)
     fit = fit_ridge(x, y, ALPHAS, cv=cv)
-    monkeypatch.setattr("auralign.ridge_errors.BLOCK", 2)
+    monkeypatch.setattr("auralign.solvers.ridge_errors.BLOCK", 2)
     blocks = predict_ridge(x, y.astype(np.float64), x_test, ALPHAS, cv=cv, decomposition=decompose(x))
     np.testing.assert_array_equal(blocks.alpha, fit.alpha)
     np.testing.assert_allclose(blocks.r2_dev, fit.r2_dev, rtol=0, atol=1e-13)
@@ -164,7 +164,7 @@ def test_predicting_block_by_block_equals_fitting_and_predicting(shape, cv, monk
 
 def test_one_alpha_for_all_targets_minimises_the_mean_error(monkeypatch):
     x, y, _ = _data(30, 90)
-    monkeypatch.setattr("auralign.ridge_errors.BLOCK", 2)
+    monkeypatch.setattr("auralign.solvers.ridge_errors.BLOCK", 2)
     fit = fit_ridge(x, y, ALPHAS, per_target=False)
     errors = loo_errors(decompose(x), y, [*ALPHAS, np.inf])
     best = errors[:-1].mean(axis=1).argmin()
@@ -415,7 +415,7 @@ def test_an_offset_of_units_and_responses_changes_nothing(shape):
 def test_blocks_of_targets_change_nothing(monkeypatch, shape):
     x, y, _ = _data(*shape, n_targets=7)
     whole, folds = loo_errors(decompose(x), y, ALPHAS), kfold_errors(x, y, ALPHAS, 4, 0)
-    monkeypatch.setattr("auralign.ridge_errors.BLOCK", 2)
+    monkeypatch.setattr("auralign.solvers.ridge_errors.BLOCK", 2)
     np.testing.assert_allclose(loo_errors(decompose(x), y, ALPHAS), whole, rtol=1e-13)
     np.testing.assert_allclose(kfold_errors(x, y, ALPHAS, 4, 0), folds, rtol=1e-13)
 

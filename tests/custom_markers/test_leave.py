@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from auralign import annex, datasets
+from auralign import datasets
+from auralign.datalad import annex
 from auralign.recipes import read_recipe
 from custom_markers.preflight import MissingInputs
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
+from auralign.analysis.layer_choice import nested_choice
 from auralign.figures import all_figures
-from auralign.layer_choice import nested_choice
 from auralign.results import Results
 
 VERTICES = pd.DataFrame(

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auralign.analysis.resampling import paired_bootstrap
 from auralign.errors import DataError
 from auralign.figures.depth import ALL_MODELS, best_layer_by_region
-from auralign.resampling import paired_bootstrap
 
 N_SUBJECTS, N_LAYERS = 6, 5
 TARGETS = pd.DataFrame([

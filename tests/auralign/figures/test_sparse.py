@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auralign.analysis.selection import selection_consistency
 from auralign.errors import DataError
 from auralign.figures.sparse import selected_counts, selection_agreement, selection_stability
-from auralign.selection import selection_consistency
 
 
 def _selection(n_targets: int) -> pd.DataFrame:

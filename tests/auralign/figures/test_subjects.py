@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auralign.aggregate import by_region, by_subject
+from auralign.analysis.aggregate import by_region, by_subject
 from auralign.errors import DataError
 from auralign.figures.subjects import median_layers, region_layers
 

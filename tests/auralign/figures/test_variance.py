@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auralign.analysis.layer_choice import optimism
 from auralign.errors import DataError
 from auralign.figures.variance import optimism_gap, unique_variance
-from auralign.layer_choice import optimism
 
 
 @pytest.fixture

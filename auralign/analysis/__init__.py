@@ -1,0 +1,1 @@
+"""What is made of the scores: layers, subjects and regions, tests, hypotheses, selected units, unique variance."""

@@ -1,0 +1,232 @@
+"""Hypotheses as named comparisons: what each says, how it is tested, and by which rule it is supported."""
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
+from .hypothesis_models import (
+    BestOverall,
+    DepthByRegion,
+    DomainMatch,
+    Hypothesis,
+    check_hypotheses,
+    inside,
+    region_groups,
+)
+from .resampling import paired_bootstrap
+
+OVERALL = "(all targets)"
+OVER_SPLITS = "corrected resampled t-test over splits"
+OVER_SUBJECTS = "paired bootstrap over subjects"
+RESULT = ["test", "estimate", "low", "high", "effect", "n", "p"]
+COLUMNS = ["hypothesis", "statement", "decides", "target", "a", "b", "estimator", "metric", *RESULT, "p_fdr", "verdict"]
+
+
+def choose_layers(scores: pd.DataFrame, features: str, estimator: str) -> pd.DataFrame:
+    """Choose the layer of every target and split by `r2_dev`, without the test stimuli; of equal ones the first.
+
+    What is read off the chosen rows on the test stimuli is free of the optimism of a choice by the same scores, and
+    does not profit from the number of layers.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split.
+    features, estimator : str
+
+    Returns
+    -------
+    DataFrame
+        The chosen rows, one per target and split.
+
+    Raises
+    ------
+    DataError
+        There is no `r2_dev`, or it is undefined for every layer of a target and split.
+    """
+    if "r2_dev" not in scores:
+        raise DataError(
+            "the scores have no column `r2_dev` (r2 inside the development stimuli), by which layers are chosen: they "
+            "are those of an earlier version. Run scripts/compare.py again."
+        )
+    rows = scores[(scores["features"] == features) & (scores["estimator"] == estimator)]
+    chosen = rows.sort_values(["r2_dev", "layer"], ascending=[False, True]).drop_duplicates(["target", "split"])
+    undefined = chosen["r2_dev"].isna()
+    if undefined.any():
+        first = chosen[undefined].iloc[0]
+        raise DataError(
+            f"{features}, {estimator}: `r2_dev` is undefined in every layer for {int(undefined.sum())} pairs of target "
+            f"and split, such as target {first['target']!r}, split {first['split']}; no layer can be chosen."
+        )
+    return chosen
+
+
+def _read(scores: pd.DataFrame, features: str, estimator: str, metric: str) -> pd.DataFrame:
+    """Scores at the chosen layers, [split, target]."""
+    if metric not in scores:
+        raise DataError(f"the scores have no column {metric!r}; those corrected for noise need repetitions.")
+    return choose_layers(scores, features, estimator).pivot(index="split", columns="target", values=metric)
+
+
+def _over_splits(difference: np.ndarray, scores: pd.DataFrame, level: float) -> dict:
+    """Test one difference, [n_splits]; returns the columns `RESULT`."""
+    column, sizes = difference[:, None], (int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0]))
+    (low,), (high,) = corrected_interval(column, *sizes, level)
+    (effect,), (p,) = standardised_effect(column, *sizes), corrected_ttest(column, *sizes)[2]
+    return dict(zip(RESULT, (OVER_SPLITS, column.mean(), low, high, effect, len(column), p), strict=True))
+
+
+def _over_subjects(a: pd.Series, b: pd.Series, level: float) -> dict:
+    """Test two series indexed by subject, where both are known; returns the columns `RESULT`."""
+    pairs = pd.DataFrame({"a": a, "b": b}).dropna()
+    if pairs.empty:
+        return dict(zip(RESULT, (OVER_SUBJECTS, np.nan, -np.inf, np.inf, np.nan, 0, 1.0), strict=True))
+    result = paired_bootstrap(pairs["a"].to_numpy(), pairs["b"].to_numpy(), level=level)
+    numbers = (float(x) for x in (result.difference, result.low, result.high, result.effect))
+    return dict(zip(RESULT, (OVER_SUBJECTS, *numbers, result.n_subjects, float(result.p)), strict=True))
+
+
+def _depth_by_region(
+    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DepthByRegion, estimator: str, level: float
+) -> list[dict]:
+    """Relative depth (0 first layer, 1 last): per voxel the mean over splits, per subject and region the median.
+
+    A split in which no layer predicts a voxel's development responses (`r2_dev` of 0 or less) has no best layer.
+    """
+    chosen = choose_layers(scores, hypothesis.features, estimator)
+    layers = np.sort(scores.loc[scores["features"] == hypothesis.features, "layer"].unique())
+    depth = np.where(chosen["r2_dev"] > 0, np.searchsorted(layers, chosen["layer"]) / (len(layers) - 1), np.nan)
+    voxels = targets.assign(depth=pd.Series(depth, index=chosen["target"].to_numpy()).groupby(level=0).mean())
+    rows = []
+    for number, regions in enumerate(region_groups(hypothesis)):
+        a, b = (
+            inside(voxels, hypothesis, part).groupby(hypothesis.subject)["depth"].median()
+            for part in (regions, hypothesis.primary)
+        )
+        deeper, shallower = ", ".join(regions), ", ".join(hypothesis.primary)
+        rows.append(
+            {
+                "statement": f"the best layer of {hypothesis.features} lies deeper in {deeper} than in {shallower}",
+                "decides": number == 0,
+                "target": OVERALL,
+                "a": deeper,
+                "b": shallower,
+                "metric": "relative depth",
+                **_over_subjects(a, b, level),
+            }
+        )
+    return rows
+
+
+def _domain_match(
+    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
+) -> list[dict]:
+    rows, metric = [], hypothesis.metric
+    part = scores[scores["target"].isin(list(hypothesis.of))]
+    names = {*hypothesis.of.values(), *hypothesis.against}
+    read = {name: _read(part, name, estimator, metric) for name in names}
+    for target, own in hypothesis.of.items():
+        for rival in hypothesis.against:
+            if rival != own:
+                difference = (read[own][target] - read[rival][target]).to_numpy()
+                rows.append(_row(own, rival, target, metric, _over_splits(difference, scores, level)))
+    return rows
+
+
+def _best_overall(
+    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
+) -> list[dict]:
+    """Over splits: the mean over targets, then each target. Over subjects: medians over splits, then over targets."""
+    rows, metric = [], hypothesis.metric
+    a = _read(scores, hypothesis.features, estimator, metric)
+    for rival in hypothesis.against:
+        b = _read(scores, rival, estimator, metric)
+        if hypothesis.over == "subjects":
+            pairs = pd.DataFrame({"a": a.median(), "b": b.median()}).dropna()
+            pairs = pairs.groupby(targets.loc[pairs.index, hypothesis.subject]).median()
+            rows.append(
+                _row(hypothesis.features, rival, OVERALL, metric, _over_subjects(pairs["a"], pairs["b"], level))
+            )
+            continue
+        difference = a - b
+        for target, column in ((OVERALL, difference.mean(axis=1)), *difference.items()):
+            result = _over_splits(column.to_numpy(), scores, level)
+            rows.append(_row(hypothesis.features, rival, target, metric, result, decides=target == OVERALL))
+    return rows
+
+
+def _row(a: str, b: str, target: str, metric: str, result: dict, decides: bool = True) -> dict:
+    statement = f"{a} predicts {target} better than {b}"
+    return {"statement": statement, "decides": decides, "target": target, "a": a, "b": b, "metric": metric, **result}
+
+
+TESTS = {"depth_by_region": _depth_by_region, "domain_match": _domain_match, "best_overall": _best_overall}
+
+
+def run_hypotheses(
+    scores: pd.DataFrame, targets: pd.DataFrame, hypotheses: list[Hypothesis], fdr: float = 0.05
+) -> pd.DataFrame:
+    """Test every hypothesis at the layers that the development stimuli choose.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split, with `r2_dev`.
+    targets : DataFrame
+        Index target; columns are what is known of each.
+    hypotheses : list of DepthByRegion, DomainMatch or BestOverall
+    fdr : float
+        Level of the Benjamini-Hochberg procedure over the rows of one hypothesis; intervals have the level 1 - fdr.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`. `estimate` is a - b with its interval `low`, `high` and the standardised `effect`; `n` counts
+        splits or subjects. `verdict`: supported (p_fdr <= fdr, estimate > 0), contradicted (p_fdr <= fdr,
+        estimate < 0) or undecided. `decides`: whether the hypothesis rests on the row (`verdicts`).
+
+    Raises
+    ------
+    ConfigError, DataError
+    """
+    layers = {str(name): sorted(rows.unique()) for name, rows in scores.groupby("features", sort=False)["layer"]}
+    estimators = list(map(str, scores["estimator"].unique()))
+    check_hypotheses(hypotheses, layers, estimators, targets)
+    tables = []
+    for hypothesis in hypotheses:
+        estimator = hypothesis.estimator or estimators[0]
+        rows = TESTS[hypothesis.kind](scores, targets, hypothesis, estimator, 1.0 - fdr)
+        table = pd.DataFrame(rows).assign(hypothesis=hypothesis.name, estimator=estimator)
+        table["p_fdr"] = benjamini_hochberg(table["p"].to_numpy())
+        found = table["p_fdr"] <= fdr
+        table["verdict"] = np.select(
+            [found & (table["estimate"] > 0), found & (table["estimate"] < 0)],
+            ["supported", "contradicted"],
+            "undecided",
+        )
+        tables.append(table[COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """One verdict per hypothesis, from the rows on which it rests.
+
+    Supported: every such row is. Contradicted: some row is. Undecided otherwise.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `run_hypotheses`.
+
+    Returns
+    -------
+    DataFrame
+        Columns hypothesis, verdict, and the numbers of rows: supported, contradicted, undecided.
+    """
+    rows = []
+    for name, group in table[table["decides"].astype(bool)].groupby("hypothesis", sort=False):
+        counts = {word: int((group["verdict"] == word).sum()) for word in ("supported", "contradicted", "undecided")}
+        verdict = "contradicted" if counts["contradicted"] else "undecided" if counts["undecided"] else "supported"
+        rows.append({"hypothesis": name, "verdict": verdict, **counts})
+    return pd.DataFrame(rows, columns=["hypothesis", "verdict", "supported", "contradicted", "undecided"])

@@ -1,0 +1,328 @@
+"""Three ways to choose a layer: best on the test splits, as published, and inside the development stimuli.
+
+All of them choose target by target; a summary of many targets is the median over targets, each at its own layer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .aggregate import Pivot, group_targets, known_median, pivot
+from .half_split import N_DRAWS, draw_halves
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule chose for every target, and the score there.
+
+    Attributes
+    ----------
+    score : ndarray, shape (n_repeats, n_targets)
+        Ten repeats of the published rule, one of the others.
+    position : ndarray, shape (n_choices, n_targets)
+        Of the chosen layer, from 1; 0 where no layer has a score. One row per repeat or per split, or a single one.
+    """
+
+    score: np.ndarray
+    position: np.ndarray
+
+
+def published_choice(
+    scores: pd.DataFrame, metric: str = "r2_corr", targets: pd.DataFrame | None = None, by: list[str] | None = None
+) -> pd.DataFrame:
+    """Choose the layer on one random half of the splits and read its score on the other (Tuckute et al. 2023).
+
+    Ten times: halves are drawn for every layer, and in it for every target, in order (`half_split.draw_halves`); the
+    layer with the highest median over the choosing half is taken and its median over the other half read, both clipped
+    at 1; among equals numpy's legacy generator, seeded with 0 each time, draws target by target in order. Then the
+    median over the targets of a group; then mean, standard deviation and error over the ten.
+
+    All splits are drawn from the same stimuli, so that the halves are not independent: of ten equally good layers that
+    differ by chance the score keeps three quarters of the excess of `naive_best` (.058 of .076 at a true r2_corr of .5
+    with 165 stimuli). Nor is the error over ten repeats, all of the same splits, the error of the score.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split. The draws follow ascending layers and the order in
+        which the table first has the targets.
+    metric : str
+        A column of `scores`.
+    targets : DataFrame, optional
+        Metadata: `target` and the columns of `by`.
+    by : list of str, optional
+        One row per combination of these columns (`["subject"]`, `["roi"]`, `["subject", "roi"]`); one for all targets
+        together (`[]`); one per target (None). Targets without a label take part in the draws and are in no row.
+
+    Returns
+    -------
+    DataFrame
+        One row per features x estimator x group: `features`, `estimator`, `metric`, `target` or the columns of `by`;
+        `score`, `score_std` (ddof 1), `score_sem` (std / sqrt 10); `pos`: position of the chosen layer, from 1, median
+        over targets, mean over repeats; `rel_pos`: (pos - 1) / (n_layers - 1); `layer`, `layer_name`: chosen most often
+        (the lowest of equals); `layer_share`: how often, of all choices; `n_layers`, `n_targets` (with a choice).
+        Nothing is chosen where the number of splits is odd: they have no halves.
+
+    Raises
+    ------
+    DataError
+    """
+    return _tabulate(pivot(scores, [metric]), _published, metric, targets, by)
+
+
+def nested_choice(
+    scores: pd.DataFrame,
+    metric: str = "r2_corr",
+    targets: pd.DataFrame | None = None,
+    by: list[str] | None = None,
+    dev: str = "r2_dev",
+) -> pd.DataFrame:
+    """Choose the layer of every split inside its development stimuli, and read its score on the test stimuli.
+
+    The layer with the highest `dev` of each split and target (the lowest of equals); median over splits of its test
+    score, clipped at 1. No test stimulus has a part in the choice: this is what choosing and fitting together reach on
+    new stimuli.
+
+    Parameters
+    ----------
+    scores, metric, targets, by
+        As in `published_choice`.
+    dev : str
+        The column of `scores` that chooses.
+
+    Returns
+    -------
+    DataFrame
+        As `published_choice`, without `score_std` and `score_sem`; `pos`: median over targets, mean over splits;
+        `layer_share`: of all splits and targets (every layer's: `layer_shares`).
+
+    Raises
+    ------
+    DataError
+    """
+    table = _tabulate(pivot(scores, [metric, dev]), partial(_nested, dev=dev), metric, targets, by)
+    return table.drop(columns=["score_std", "score_sem"])
+
+
+def naive_best(
+    scores: pd.DataFrame, metric: str = "r2_corr", targets: pd.DataFrame | None = None, by: list[str] | None = None
+) -> pd.DataFrame:
+    """Take the layer with the highest median over the test splits (the lowest of equals) and report that very median.
+
+    Optimistic, as the highest of several noisy numbers. Parameters and result as `published_choice`, without
+    `score_std` and `score_sem`.
+    """
+    table = _tabulate(pivot(scores, [metric]), _naive, metric, targets, by)
+    return table.drop(columns=["score_std", "score_sem"])
+
+
+def layer_shares(
+    scores: pd.DataFrame, targets: pd.DataFrame | None = None, by: list[str] | None = None, dev: str = "r2_dev"
+) -> pd.DataFrame:
+    """Count how often `nested_choice` takes each layer, over splits and the targets of a group.
+
+    Returns
+    -------
+    DataFrame
+        `features`, `estimator`, `target` or the columns of `by`, `layer`, `layer_name`, `n_chosen`, `share`.
+    """
+    pivots = pivot(scores, [dev])
+    labels, members = _groups(pivots[0].targets, targets, by)
+    tables = []
+    for one in pivots:
+        n_layers = len(one.layers)
+        counts = _counts(_best(one.values[dev]), n_layers, members).T.ravel()  # layers inside groups
+        rows = labels.loc[labels.index.repeat(n_layers)].reset_index(drop=True)
+        table = _headed(rows, features=one.features, estimator=one.estimator)
+        table["layer"] = np.tile(one.layers, len(labels))
+        table["layer_name"] = np.tile(one.layer_names, len(labels))
+        table["n_chosen"] = counts
+        total = counts.reshape(-1, n_layers).sum(axis=1).repeat(n_layers)
+        table["share"] = np.divide(counts, total, out=np.full(len(counts), np.nan), where=total > 0)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def optimism(
+    scores: pd.DataFrame,
+    metric: str = "r2_corr",
+    targets: pd.DataFrame | None = None,
+    by: list[str] | None = None,
+    exclude: dict[str, list[int]] | None = None,
+    dev: str = "r2_dev",
+) -> pd.DataFrame:
+    """Scores by all three choices side by side, and the gap naive - nested; meant for `layer_choice.tsv`.
+
+    Parameters
+    ----------
+    scores, metric, targets, by, dev
+        As in `published_choice` and `nested_choice`.
+    exclude : dict of str to list of int, optional
+        By feature set, the layers that a second row leaves out, such as a summed last layer (`summed_layers`). The
+        halves are drawn as if these layers had never been there.
+
+    Returns
+    -------
+    DataFrame
+        `features`, `estimator`, `metric`, `target` or the columns of `by`; `layers` (`all`, or `without 9`),
+        `n_layers`; `naive`, `published`, `published_sem`, `nested`; `gap`: naive - nested; `naive_layer`,
+        `published_layer`, `nested_layer`: chosen most often; `n_targets`.
+
+    Raises
+    ------
+    DataError
+        Also where `exclude` names a feature set or a layer that is not there, or all layers.
+    """
+    pivots = pivot(scores, [metric, dev])
+    tables = [_side_by_side(pivots, metric, targets, by, dev).assign(layers="all")]
+    for features, out in (exclude or {}).items():
+        own = [one for one in pivots if one.features == features]
+        held = own[0].layers.tolist() if own else []
+        if not set(out) < set(held):
+            raise DataError(
+                f"layers to leave out of {features!r}: {sorted(out)}; the scores have the layers {held} of it. Name "
+                "some of these, not all."
+            )
+        if out:
+            label = f"without {', '.join(map(str, sorted(out)))}"
+            rest = [_without(one, out) for one in own]
+            tables.append(_side_by_side(rest, metric, targets, by, dev).assign(layers=label))
+    table = pd.concat(tables, ignore_index=True)
+    table["gap"] = table["naive"] - table["nested"]
+    numbers = ["naive", "published", "published_sem", "nested", "gap"]
+    end = ["layers", "n_layers", *numbers, "naive_layer", "published_layer", "nested_layer", "n_targets"]
+    return table[[*table.columns.drop(end), *end]]
+
+
+def summed_layers(scores: pd.DataFrame) -> dict[str, list[int]]:
+    """Find by feature set the layers that are a sum of two branches: their names end in `+norm(x1)`."""
+    summed = scores.loc[scores["layer_name"].str.endswith("+norm(x1)"), ["features", "layer"]].drop_duplicates()
+    return {features: sorted(layers) for features, layers in summed.groupby("features")["layer"]}
+
+
+def _naive(one: Pivot, metric: str) -> Choice:
+    medians = np.minimum(known_median(np.moveaxis(one.values[metric], 1, 0)), 1.0)  # [layers, targets]
+    position = _best(medians)
+    return Choice(_at(medians, position)[None], position[None])
+
+
+def _nested(one: Pivot, metric: str, dev: str) -> Choice:
+    position = _best(one.values[dev])  # [splits, targets]
+    return Choice(np.minimum(known_median(_at(one.values[metric], position)), 1.0)[None], position)
+
+
+def _published(one: Pivot, metric: str) -> Choice:
+    values = np.moveaxis(one.values[metric], 1, 2)  # [layers, targets, splits]
+    n_layers, n_targets, n_splits = values.shape
+    score, position = np.full((N_DRAWS, n_targets), np.nan), np.zeros((N_DRAWS, n_targets), dtype=int)
+    if n_splits % 2:
+        return Choice(score, position)
+    for draw, chooses in enumerate(draw_halves(n_splits, n_targets, n_layers)):
+        halves = [values[half].reshape(n_layers, n_targets, n_splits // 2) for half in (chooses, ~chooses)]
+        choosing, reading = (np.minimum(known_median(np.moveaxis(half, 2, 0)), 1.0) for half in halves)
+        position[draw] = _best(choosing, np.random.RandomState(0))
+        score[draw] = _at(reading, position[draw])
+    return Choice(score, position)
+
+
+def _best(values: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
+    """Position from 1 of the highest value along the first axis, the layers; 0 where there is none.
+
+    Of equals the first, or with `random` any: then `values` is [layers, targets] and the draws go by target. (A draw
+    among one would not advance the generator; the published code makes it.)
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, -np.inf)
+    position = np.where(known.any(axis=0), filled.argmax(axis=0) + 1, 0)
+    if random is not None:
+        equal = known & (filled == filled.max(axis=0))
+        for target in np.flatnonzero(equal.sum(axis=0) > 1):
+            position[target] = random.choice(np.flatnonzero(equal[:, target])) + 1
+    return position
+
+
+def _at(values: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Take from the first axis, the layers, the values at positions from 1; NaN at 0."""
+    taken = np.take_along_axis(values, np.maximum(position - 1, 0)[None], axis=0)[0]
+    return np.where(position > 0, taken, np.nan)
+
+
+def _groups(
+    names: np.ndarray, targets: pd.DataFrame | None, by: list[str] | None
+) -> tuple[pd.DataFrame, list[np.ndarray] | None]:
+    """Return the labels of the groups, one row each, and their members; None where every target is its own group."""
+    if by is None:
+        return pd.DataFrame({"target": names}), None
+    groups = group_targets(names, targets, by)
+    return pd.DataFrame([labels for labels, _ in groups], index=range(len(groups))), [own for _, own in groups]
+
+
+def _counts(position: np.ndarray, n_layers: int, members: list[np.ndarray] | None) -> np.ndarray:
+    """Count the choices [choice, target] of every layer: [layer, group]."""
+    counts = np.stack([(position == number).sum(axis=0) for number in range(1, n_layers + 1)])
+    return counts if members is None else np.column_stack([counts[:, own].sum(axis=1) for own in members])
+
+
+def _median_over_targets(values: np.ndarray, members: list[np.ndarray] | None) -> np.ndarray:
+    """Turn [repeat, target] into [repeat, group]."""
+    return values if members is None else np.column_stack([known_median(values[:, own].T) for own in members])
+
+
+def _headed(labels: pd.DataFrame, **head: str) -> pd.DataFrame:
+    """Put columns of one value each before the labels."""
+    return pd.concat([pd.DataFrame(head, index=labels.index), labels], axis=1)
+
+
+def _tabulate(
+    pivots: list[Pivot],
+    rule: Callable[[Pivot, str], Choice],
+    metric: str,
+    targets: pd.DataFrame | None,
+    by: list[str] | None,
+) -> pd.DataFrame:
+    """Apply a rule to every feature set and estimator and summarise its choices by group of targets."""
+    labels, members = _groups(pivots[0].targets, targets, by)
+    tables = []
+    for one in pivots:
+        choice, n_layers = rule(one, metric), len(one.layers)
+        score = _median_over_targets(choice.score, members)  # [repeats, groups]
+        pos = _median_over_targets(np.where(choice.position > 0, choice.position, np.nan), members)
+        counts = _counts(choice.position, n_layers, members)  # [layers, groups]
+        most, total = counts.argmax(axis=0), counts.sum(axis=0)
+        chosen = total > 0
+        table = _headed(labels, features=one.features, estimator=one.estimator, metric=metric)
+        table["score"] = score.mean(axis=0)
+        table["score_std"] = score.std(axis=0, ddof=1) if len(score) > 1 else np.nan
+        table["score_sem"] = table["score_std"] / np.sqrt(len(score))
+        table["pos"] = pos.mean(axis=0)
+        table["rel_pos"] = (table["pos"] - 1) / (n_layers - 1) if n_layers > 1 else np.nan
+        # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
+        table["layer"] = pd.Series(one.layers[most], dtype="Int64").where(chosen)
+        table["layer_name"] = np.where(chosen, one.layer_names[most], None)
+        table["layer_share"] = np.divide(counts.max(axis=0), total, out=np.full(len(table), np.nan), where=chosen)
+        table["n_layers"] = n_layers
+        some = (choice.position > 0).any(axis=0)
+        table["n_targets"] = some.astype(int) if members is None else [int(some[own].sum()) for own in members]
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _side_by_side(
+    pivots: list[Pivot], metric: str, targets: pd.DataFrame | None, by: list[str] | None, dev: str
+) -> pd.DataFrame:
+    rules = (_naive, _published, partial(_nested, dev=dev))
+    naive, published, nested = (_tabulate(pivots, rule, metric, targets, by) for rule in rules)
+    table = naive[naive.columns[: list(naive.columns).index("score")]].copy()
+    for name, choice in (("naive", naive), ("published", published), ("nested", nested)):
+        table[name], table[f"{name}_layer"] = choice["score"], choice["layer"]
+    return table.assign(published_sem=published["score_sem"], n_layers=naive["n_layers"], n_targets=naive["n_targets"])
+
+
+def _without(one: Pivot, out: list[int]) -> Pivot:
+    kept = ~np.isin(one.layers, out)
+    values = {metric: array[kept] for metric, array in one.values.items()}
+    return Pivot(one.features, one.estimator, one.layers[kept], one.layer_names[kept], one.targets, values)

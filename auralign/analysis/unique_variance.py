@@ -1,0 +1,71 @@
+"""What a feature set predicts beyond others: joint models against models without it."""
+
+import pandas as pd
+
+from ..config import Comparison
+from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest
+
+COLUMNS = [
+    "features", "without", "adds", "layer", "estimator", "target", "metric",
+    "unique", "low", "high", "t", "df", "p", "p_fdr", "significant",
+]  # fmt: skip
+
+
+def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
+    """Unique r2 of a part = r2(all parts together) - r2(the other part alone), per target, on the same splits.
+
+    For every feature set that joins two others, each of them is taken away in turn. The joint model is a banded ridge,
+    which can give a part no share at all, so that a useless part costs little. Differences can be negative: on the test
+    stimuli more features may predict worse.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split.
+    config : Comparison
+        With joined feature sets of two parts; sets of more parts have no row (join the others beside them, and test).
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`: `unique` is the mean over splits of the difference that `adds` makes to `without`, with the
+        interval of level 1 - fdr of the corrected resampled t-test, one-sided p (unique > 0), and the false discovery
+        rate over all rows of one joined set and estimator.
+    """
+    n_train, n_test = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
+    wide = scores.pivot(index="split", columns=["features", "layer", "estimator", "target"], values="r2")
+    tables = []
+    for name, source in config.features.items():
+        if source.join is None or len(source.join) != 2:
+            continue
+        for estimator in config.estimators:
+            rows, pairs = [], []
+            for without, adds in (source.join, source.join[::-1]):
+                layers = _layers_of(scores, without)
+                for layer in _layers_of(scores, name):
+                    other = layer if len(layers) > 1 else layers[0]
+                    for target in scores["target"].unique():
+                        rows.append((name, without, adds, layer, estimator, target))
+                        pairs.append(((name, layer, estimator, target), (without, other, estimator, target)))
+            joint, alone = (wide[[pair[side] for pair in pairs]].to_numpy() for side in (0, 1))
+            difference = joint - alone
+            t, df, p = corrected_ttest(difference, n_train, n_test, "greater")
+            low, high = corrected_interval(difference, n_train, n_test, 1.0 - config.fdr)
+            adjusted = benjamini_hochberg(p)
+            table = pd.DataFrame(rows, columns=COLUMNS[:6]).assign(
+                metric="r2",
+                unique=difference.mean(axis=0),
+                low=low,
+                high=high,
+                t=t,
+                df=df,
+                p=p,
+                p_fdr=adjusted,
+                significant=adjusted <= config.fdr,
+            )
+            tables.append(table[COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _layers_of(scores: pd.DataFrame, features: str) -> list[int]:
+    return sorted(scores.loc[scores["features"] == features, "layer"].unique())

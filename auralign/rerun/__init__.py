@@ -1,0 +1,1 @@
+"""Results that can be computed again: inputs and what changed, verification, studies as datasets, RO-Crate."""

@@ -1,0 +1,1 @@
+"""What `auralign.ridge` and `auralign.lasso` are built from, and their siblings: banded ridge, joint lasso."""

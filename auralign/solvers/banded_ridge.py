@@ -1,0 +1,166 @@
+"""Ridge on feature sets side by side, each with its own share of the penalty: what a set adds to another."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..ridge import RidgePrediction, fit_ridge, predict_ridge
+
+# shares are multiples of 1 / STEPS
+STEPS = 6
+
+
+@dataclass(frozen=True)
+class BandedFit:
+    """A fitted banded ridge: `alpha`, `r2_dev`, `intercept` [n_targets] and `coef` [n_units, n_targets], units of x."""
+
+    alpha: np.ndarray
+    r2_dev: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+
+
+def shares(n_bands: int) -> np.ndarray:
+    """Return the shares of the bands that are tried: all multiples of 1 / 6 that sum to 1, [n_shares, n_bands].
+
+    The corners (one band alone) are among them, so that a useless band can be left out.
+    """
+    lattice = np.array([point for point in product(range(STEPS + 1), repeat=n_bands) if sum(point) == STEPS])
+    return lattice / STEPS
+
+
+def band_scales(x: np.ndarray, widths: Sequence[int]) -> np.ndarray:
+    """Return 1 / sqrt(total variance) of every band, which gives bands of any width and unit the same say; [n_bands].
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, sum of widths)
+        Development stimuli.
+    widths : sequence of int
+        Number of units of every band.
+    """
+    variances = [part.var(axis=0).sum() for part in np.split(x, np.cumsum(widths)[:-1], axis=1)]
+    return np.array([1.0 / np.sqrt(variance) if variance > 0 else 0.0 for variance in variances])
+
+
+def _weighted(x: np.ndarray, widths: Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield for every choice of shares the factor of every unit, sqrt(share) / sqrt(total variance of its band)."""
+    scales = band_scales(x, widths)
+    for share in shares(len(widths)):
+        yield np.repeat(np.sqrt(share) * scales, widths)
+
+
+def _better(new: np.ndarray, old: np.ndarray, per_target: bool) -> np.ndarray:
+    """Tell for which targets other shares have a higher r2_dev; for all or none where they share one alpha."""
+    return new > old if per_target else np.full(new.shape, new.mean() > old.mean())
+
+
+def fit_banded_ridge(
+    x: np.ndarray, y: np.ndarray, widths: Sequence[int], alphas: np.ndarray, per_target: bool = True, **options
+) -> BandedFit:
+    """Minimise ||y - sum_b X_b w_b||^2 + alpha sum_b ||w_b||^2 s_b / g_b over alpha and the shares g, per target.
+
+    s_b is the total variance of band b on the given stimuli and g_b its share, sum_b g_b = 1. For every choice of
+    shares this is a ridge on the scaled features sqrt(g_b / s_b) X_b, with the exact leave-one-out error (or that of
+    inner folds); the shares with the highest r2_dev win, of equal ones the first (Dupré la Tour et al. 2022, NeuroImage
+    264:119728, for the model).
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, sum of widths)
+        The bands side by side.
+    y : ndarray, shape (n, n_targets)
+    widths : sequence of int
+    alphas, per_target, **options
+        As of `fit_ridge`; alphas are on the scale of features whose total variance is 1.
+    """
+    best = None
+    for factors in _weighted(x, widths):
+        fit = fit_ridge(x * factors, y, alphas, per_target=per_target, **options)
+        coef = fit.coef * factors[:, None]  # in units of x
+        if best is None:
+            best = BandedFit(fit.alpha, fit.r2_dev, coef, y.mean(axis=0) - x.mean(axis=0) @ coef)
+            continue
+        better = _better(fit.r2_dev, best.r2_dev, per_target)
+        best.alpha[better], best.r2_dev[better] = fit.alpha[better], fit.r2_dev[better]
+        best.coef[:, better] = coef[:, better]
+        best.intercept[better] = (y.mean(axis=0) - x.mean(axis=0) @ coef)[better]
+    return best
+
+
+def predict_banded_ridge(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    widths: Sequence[int],
+    alphas: np.ndarray,
+    per_target: bool = True,
+    **options,
+) -> RidgePrediction:
+    """Fit as `fit_banded_ridge` and predict, without forming weights of single units."""
+    best = None
+    for factors in _weighted(x, widths):
+        found = predict_ridge(x * factors, y, x_test * factors, alphas, per_target=per_target, **options)
+        if best is None:
+            best = found
+            continue
+        better = _better(found.r2_dev, best.r2_dev, per_target)
+        best.prediction[:, better] = found.prediction[:, better]
+        best.alpha[better], best.r2_dev[better] = found.alpha[better], found.r2_dev[better]
+    return best
+
+
+class BandedRidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """The scikit-learn face of `fit_banded_ridge`.
+
+    Parameters
+    ----------
+    widths : sequence of int or None
+        Units of every band; None: one band.
+    alphas, cv, per_target, seed, unpredictable
+        As of `RidgeExact`.
+
+    Attributes
+    ----------
+    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
+    coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
+    intercept_ : float, or ndarray of shape (n_targets,)
+    """
+
+    def __init__(self, widths=None, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
+        self.widths = widths
+        self.alphas = alphas
+        self.cv = cv
+        self.per_target = per_target
+        self.seed = seed
+        self.unpredictable = unpredictable
+
+    def fit(self, X, y):
+        """Choose shares and alpha, and fit; X [n, n_features], y [n] or [n, n_targets]."""
+        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
+        fit = fit_banded_ridge(
+            X,
+            y.reshape(len(y), -1),
+            self.widths or [X.shape[1]],
+            self.alphas,
+            cv=self.cv,
+            per_target=self.per_target,
+            seed=self.seed,
+            unpredictable=self.unpredictable,
+        )
+        one_target = y.ndim == 1
+        self.coef_ = fit.coef[:, 0] if one_target else fit.coef.T
+        self.alpha_, self.r2_dev_, self.intercept_ = (
+            float(value[0]) if one_target else value for value in (fit.alpha, fit.r2_dev, fit.intercept)
+        )
+        return self
+
+    def predict(self, X):
+        """Predict [n] or [n, n_targets]."""
+        check_is_fitted(self)
+        X = self._validate_data(X, dtype=np.float64, reset=False)
+        return X @ self.coef_.T + self.intercept_

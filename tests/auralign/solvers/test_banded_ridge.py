@@ -1,0 +1,90 @@
+"""Banded ridge against ridge on features scaled by hand, and what a useless band may cost."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from auralign.ridge import predict_ridge
+from auralign.scores import r2
+from auralign.solvers.banded_ridge import BandedRidgeExact, band_scales, fit_banded_ridge, predict_banded_ridge, shares
+
+ALPHAS = np.logspace(-3, 4, 8)
+WIDTHS = (30, 200)
+
+
+@pytest.fixture
+def data():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((100, sum(WIDTHS)))
+    x[:, :30] *= 1e-3  # units of the two bands differ by far
+    y = np.column_stack(
+        [
+            1e3 * x[:, :5].sum(axis=1) + random.standard_normal(100),  # of the first band
+            x[:, 30:40].sum(axis=1) + random.standard_normal(100),  # of the second
+            1e3 * x[:, 0] + x[:, 30] + 0.3 * random.standard_normal(100),  # of both
+            random.standard_normal(100),  # of none
+        ]
+    )
+    return x[:60], y[:60], x[60:], y[60:]
+
+
+def test_shares_are_the_lattice_with_its_corners():
+    two, three = shares(2), shares(3)
+    assert two[:, 0].tolist() == [i / 6 for i in range(7)]
+    assert len(three) == 28  # 8 choose 2
+    np.testing.assert_allclose(three.sum(axis=1), 1.0, atol=1e-15)
+    assert np.isclose(three, [0, 1, 0]).all(axis=1).any()
+
+
+def test_a_band_has_total_variance_one_after_scaling(data):
+    x = data[0]
+    scales = band_scales(x, WIDTHS)
+    for part, scale in zip(np.split(x, [30], axis=1), scales, strict=True):
+        assert (part * scale).var(axis=0).sum() == pytest.approx(1.0, abs=1e-12)
+    assert band_scales(np.ones((5, 3)), (1, 2)).tolist() == [0.0, 0.0]
+
+
+def test_equals_the_best_of_ridges_on_features_scaled_by_hand(data):
+    x, y, x_test, _ = data
+    got = predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS)
+    candidates = []
+    for share in [(i / 6, 1 - i / 6) for i in range(7)]:
+        factors = np.repeat(np.sqrt(share) / [np.sqrt(b.var(axis=0).sum()) for b in np.split(x, [30], axis=1)], WIDTHS)
+        candidates.append((predict_ridge(x * factors, y, x_test * factors, ALPHAS), factors))
+    for target in range(4):
+        best, factors = max(candidates, key=lambda candidate: candidate[0].r2_dev[target])
+        assert got.r2_dev[target] == pytest.approx(best.r2_dev[target], abs=1e-12)
+        if np.isfinite(best.alpha[target]):
+            model = Ridge(alpha=best.alpha[target]).fit(x * factors, y[:, target])
+            assert np.abs(model.predict(x_test * factors) - got.prediction[:, target]).max() < 1e-8
+
+
+def test_finds_what_either_band_predicts(data):
+    x, y, x_test, y_test = data
+    joint = r2(y_test, predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS).prediction)
+    first = r2(y_test, predict_ridge(x[:, :30] * 1e3, y, x_test[:, :30] * 1e3, ALPHAS).prediction)
+    second = r2(y_test, predict_ridge(x[:, 30:], y, x_test[:, 30:], ALPHAS).prediction)
+    # what one band alone predicts is not lost by the other beside it; what needs both is better than either
+    assert joint[0] > first[0] - 0.05 > second[0]
+    assert joint[1] > second[1] - 0.05 > first[1]
+    assert joint[2] > max(first[2], second[2])
+
+
+def test_units_of_a_band_do_not_matter(data):
+    x, y, x_test, _ = data
+    factors = np.repeat([1e5, 1e-4], WIDTHS)
+    before = predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS).prediction
+    after = predict_banded_ridge(x * factors, y, x_test * factors, WIDTHS, ALPHAS).prediction
+    assert np.abs(after - before).max() < 1e-9
+
+
+def test_weights_give_the_predictions(data):
+    x, y, x_test, _ = data
+    for per_target in (True, False):
+        fit = fit_banded_ridge(x, y, WIDTHS, ALPHAS, per_target=per_target)
+        prediction = predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS, per_target=per_target)
+        assert np.abs(x_test @ fit.coef + fit.intercept - prediction.prediction).max() < 1e-10
+        assert len(np.unique(fit.alpha)) > 1 or not per_target
+    model = BandedRidgeExact(list(WIDTHS), ALPHAS).fit(x, y[:, 0])
+    single = predict_banded_ridge(x, y[:, :1], x_test, WIDTHS, ALPHAS).prediction[:, 0]
+    assert np.abs(model.predict(x_test) - single).max() < 1e-10
