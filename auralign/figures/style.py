@@ -14,6 +14,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from seaborn import color_palette
 
 MM = 1 / 25.4  # inches
 # one column of a journal page, mm
@@ -85,9 +86,9 @@ def feature_looks(features: Iterable[str], roles: dict[str, str] | None = None) 
 
 
 def category_looks(categories: Iterable[str]) -> dict[str, Look]:
-    """Give each category of stimuli a colour and a marker; different for up to 24 categories."""
+    """Give each category of stimuli a colour (seaborn's colour-blind ten and two) and a marker; up to 24 differ."""
     names = list(dict.fromkeys(categories))
-    colours = islice(cycle((*COLOURS, BLACK, GREYS[0])), len(names))
+    colours = islice(cycle((*color_palette("colorblind").as_hex(), BLACK, GREYS[2])), len(names))
     return {
         name: Look(colour, MARKERS[(number + number // 8) % len(MARKERS)], "-")
         for number, (name, colour) in enumerate(zip(names, colours, strict=True))
