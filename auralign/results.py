@@ -15,7 +15,7 @@ SCORES = "scores"
 ALWAYS = ("summary", "comparisons")
 # by table: columns without which it cannot be used
 NEEDED = {
-    "scores": "features layer layer_name target estimator split r2 r2_corr alpha n_train n_test",
+    "scores": "features layer layer_name target estimator split r2 r2_corr r2_dev alpha n_train n_test",
     "summary": "features layer layer_name target estimator r2_median r2_corr_median n_splits",
     "comparisons": "test metric a b target difference p_fdr significant",
     "layers": "features estimator layer metric score sem sem_morey pooled n_subjects n_targets",

@@ -100,9 +100,9 @@ def best_layer_map(
 
 
 def _figure(data, chosen, subjects, cell, name, heading, what, words, draw) -> FigureOf:
-    n_subjects = data["map"].nunique() if subjects else int(data["n_subjects"].max())
+    n_subjects = data.attrs["n_subjects"]
     people = f" of {counted(n_subjects, 'subject')}" if n_subjects else ""
-    maps = "A map per subject" if subjects else f"All subjects on one map (up to {n_subjects} at a place)"
+    maps = "A map per subject" if subjects else f"All subjects on one map (up to {data['n_subjects'].max()} at a place)"
     return FigureOf(
         name=name + ("_subjects" if subjects else ""),
         title=heading,
@@ -122,7 +122,9 @@ def map_data(values: pd.DataFrame, targets: pd.DataFrame, subjects: bool, cell: 
     -------
     DataFrame
         `map` (a subject, or all of them), `hemi` ("" where unknown), `x`, `y` (mm, middle of the place), `value`
-        (median of the voxels there, NaN where none has one), `n_voxels`, `n_subjects`.
+        (median of the voxels there, NaN where none has one), `n_voxels`, `n_subjects` (at that place; of all places
+        together in `attrs`).
+
 
     Raises
     ------
@@ -151,7 +153,9 @@ def map_data(values: pd.DataFrame, targets: pd.DataFrame, subjects: bool, cell: 
     )
     groups = cells.groupby(["map", "hemi", "x", "y"], sort=True)
     data = groups.agg(value=("value", "median"), n_voxels=("value", "size"), n_subjects=("person", "nunique"))
-    return data.reset_index()
+    data = data.reset_index()
+    data.attrs["n_subjects"] = int(cells["person"].nunique())
+    return data
 
 
 def _draw(data: pd.DataFrame, what: str, limits: tuple[float, float], n_layers: int | None) -> Figure:

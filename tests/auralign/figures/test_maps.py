@@ -97,3 +97,10 @@ def test_voxels_without_places_are_refused():
         score_map(CHOSEN, TARGETS.assign(x=np.nan))
     with pytest.raises(DataError, match="no column 'subject'"):
         score_map(CHOSEN, TARGETS.drop(columns="subject"), subjects=True)
+
+
+def test_subjects_that_share_no_place_are_all_counted():
+    apart = TARGETS.assign(x=[0.0, 4.0, 20.0, 22.0, 24.0, 0.0])
+    drawn = score_map(CHOSEN, apart, name="net_ridge")
+    assert "5 voxels of 2 subjects" in drawn.caption
+    assert "up to 1 at a place" in drawn.caption
