@@ -22,7 +22,7 @@ KEYS = ["quantity", "estimator", "features", "network", "dataset", "target", "la
 # what was published as lasso is a joint one over the components; our lassos of either kind are held against it
 _ESTIMATORS = {"multitask_lasso": "lasso"}
 # how EnCodecMAE's activations were published; other settings are other features
-_AS_PUBLISHED = {"branch": 0, "last_layer": "summed", "decoder": False, "pooling": "mean"}
+_AS_PUBLISHED = {"zscore": False, "branch": 0, "last_layer": "summed", "decoder": False, "pooling": "mean"}
 _STEP = re.compile(r"-step-?0*(\d+)$")
 
 
@@ -65,7 +65,9 @@ def read_run(folder: Path) -> Run:
         config = provenance["config"]
         kinds = {label: estimator["kind"] for label, estimator in config["estimators"].items()}
         kinds = {label: _ESTIMATORS.get(kind, kind) for label, kind in kinds.items()}
-        run = Run(folder, summary, scores, provenance.get("features", {}), kinds, config["splits"]["kind"])
+        zscored = {name for name, source in config.get("features", {}).items() if source.get("zscore")}
+        metadata = {name: {**meta, "zscore": name in zscored} for name, meta in provenance.get("features", {}).items()}
+        run = Run(folder, summary, scores, metadata, kinds, config["splits"]["kind"])
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: the file is missing; is {folder} a finished result?") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -94,10 +96,10 @@ def identify(name: str, metadata: Mapping[str, Any], given: Mapping[str, str]) -
         if variant not in ("", "permuted"):
             raise DataError(f"--features {name}={given[name]}: behind the colon only `permuted` is known.")
         return Identity(find_network(published).published_name, variant or "trained", number)
-    if metadata.get("class") == "SpectroTemporal":
-        return Identity("SpectroTemporal") if metadata.get("compression") == "power" else None
     if any(key in metadata and metadata[key] != value for key, value in _AS_PUBLISHED.items()):
         return None
+    if metadata.get("class") == "SpectroTemporal":
+        return Identity("SpectroTemporal") if metadata.get("compression") == "power" else None
     permuted = bool(metadata.get("permuted")) or metadata.get("permute_seed") is not None
     if metadata.get("class") == "EncodecMAE" and not step:
         labels = [metadata.get("checkpoint")]

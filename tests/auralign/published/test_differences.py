@@ -178,6 +178,7 @@ MAE = {"class": "EncodecMAE", "branch": 0, "last_layer": "summed", "decoder": Fa
         ("mel256-ec-base-step050000", {**MAE, "checkpoint": "x.pt"}, {}, Identity("EnCodecMAE-Mixture", step=50_000)),
         ("st", {"class": "SpectroTemporal", "compression": "power"}, {}, Identity("SpectroTemporal")),
         ("spectemp", {"class": "SpectroTemporal", "compression": "sqrt"}, {}, None),
+        ("spectemp", {"class": "SpectroTemporal", "compression": "power", "zscore": True}, {}, None),
         ("a", {"network": "ZeroSpeech2020", "permuted": True}, {}, Identity("VQ-VAE", "permuted")),
         ("Kell2018word", {}, {}, Identity("CochCNN9-Word")),
         ("mine", {}, {}, None),
