@@ -101,6 +101,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "docs", show_default="docs/")
 @click.option("--axis", "chosen", type=click.Choice(list(AXES)), multiple=True, help="Measure these only.")
+@click.option("--smallest", type=click.IntRange(min=1), default=None, help="Leave out smaller sizes.")
 @click.option("--largest", type=click.IntRange(min=1), default=None, help="Leave out larger sizes.")
 @click.option("--n-jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Of the command.")
 @click.option("--quick", is_flag=True, help="Two small sizes of each axis: does it run?")
@@ -111,6 +112,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 def main(
     out: Path,
     chosen: tuple[str, ...],
+    smallest: int | None,
     largest: int | None,
     n_jobs: int,
     quick: bool,
@@ -127,7 +129,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     for axis, sizes in (QUICK if quick else AXES).items():
         for size in sizes:
-            if (chosen and axis not in chosen) or (largest and size > largest):
+            if (chosen and axis not in chosen) or size < (smallest or 0) or size > (largest or size):
                 continue
             for what in ("solver", "command"):
                 seconds, peak = measure(what, FIXED | {axis: size}, n_jobs)
