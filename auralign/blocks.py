@@ -1,10 +1,12 @@
 """Results of one (features, layer, estimator): computed once, written atomically, found again by what made them."""
 
-import hashlib
-import json
+from __future__ import annotations
+
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,17 +14,23 @@ from threadpoolctl import threadpool_limits
 
 from .arrays import StoredArray
 from .ceilings import noise_corrected
-from .config import Center
-from .confounds import remove_confounds
-from .engines import ENGINES, EstimatorConfig, Removal, Split, SplitResult
+from .engines import ENGINES, SplitResult
+from .errors import AuralignError
+from .fingerprint import code_version, fingerprint
+from .preparation import Preparation, Split, joined_bands, mean_response
 
-# raise it whenever a change of code changes scores: older blocks are then computed again
-CODE_VERSION = 2
+if TYPE_CHECKING:
+    from .engines import EstimatorConfig
+
 # targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
 TARGETS_AT_ONCE = 8192
 
 SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
 SELECTED = ("target", "split", "unit", "weight")
+
+
+# what changes no number: where files lie, and what a block is called
+NOT_IN_KEY = ("folder", "scratch", "label")
 
 
 @dataclass(frozen=True)
@@ -35,41 +43,38 @@ class Job:
         The layer; of a joined feature set one per part.
     responses : StoredArray, shape (n_stimuli, n_targets, n_repetitions)
     splits : list of (development, test)
-    estimator, center : configuration
+    estimator : configuration
     engine : str
-    removal : Removal or None
-    zscore : bool
+    preparation : Preparation
     folder : Path
         Of the results of all blocks.
+    scratch : Path
+        Of the run alone, for files that are not finished.
+    label : str
+        What the block is of, for messages.
+    groups : ndarray of int, shape (n_stimuli,), or None
+        Code of the group of every stimulus, where splits and inner folds keep groups together.
+    code : str
+        `code_version` of the process that planned the block.
     """
 
     bands: tuple[StoredArray, ...]
     responses: StoredArray
     splits: list[Split]
     estimator: EstimatorConfig
-    center: Center
     engine: str
-    removal: Removal | None
-    zscore: bool
+    preparation: Preparation
     folder: Path
+    scratch: Path
+    label: str
+    groups: np.ndarray | None = None
+    code: str = field(default_factory=code_version)
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Hash of the numbers themselves, the splits and the settings."""
-        digest = hashlib.sha256()
-        for array in (*self.bands, self.responses):
-            digest.update(array.sha256.encode())
-            digest.update(array.rows.tobytes())
-        for part in (part for split in self.splits for part in split):
-            digest.update(f"{len(part)}".encode())
-            digest.update(part.tobytes())
-        settings = [CODE_VERSION, self.zscore, self.estimator.model_dump(mode="json")]
-        settings.append(self.center.model_dump(mode="json"))
-        if self.removal is not None:
-            digest.update(self.removal.confounds.tobytes())
-            settings.append(sorted(self.removal.apply_to))
-        digest.update(json.dumps([*settings, self.engine, len(self.bands)], sort_keys=True).encode())
-        return digest.hexdigest()[:32]
+        """Hash of the numbers themselves, the splits, the settings and the code: of every field but `NOT_IN_KEY`."""
+        names = [one.name for one in fields(self) if one.name not in NOT_IN_KEY]
+        return fingerprint({name: getattr(self, name) for name in names})[:32]
 
     @property
     def scores_file(self) -> Path:
@@ -91,28 +96,46 @@ def compute_block(job: Job) -> None:
     """Compute one block on one BLAS thread and write it.
 
     Columns: `SCORES`, with `target` the position; with repetitions those of `noise_corrected`.
+
+    Raises
+    ------
+    AuralignError
+        This process runs other code than the one that planned the block, or the block cannot be fitted; the message
+        says which block it is.
     """
-    bands = [band.load() for band in job.bands]
-    x = bands[0] if len(bands) == 1 else np.concatenate(bands, axis=1)
-    widths = tuple(band.shape[1] for band in bands)
+    if job.code != code_version():
+        raise AuralignError(
+            f"{job.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
+            "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "
+            "edit auralign while it runs)."
+        )
+    try:
+        with threadpool_limits(1):
+            scores, selected = _compute(job)
+    except AuralignError as error:
+        raise type(error)(f"{job.label}: {error}") from error
+    if job.is_sparse:
+        write_atomically(_selected(selected), job.selected_file, job.scratch)
+    # the scores last: where they are, the block is done
+    write_atomically(pd.concat(scores, ignore_index=True), job.scores_file, job.scratch)
+
+
+def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndarray, np.ndarray]]]:
+    """Fit and score some targets at a time; scores per split, and (target, split, units, weights) of sparse ones."""
+    x = joined_bands([band.load() for band in job.bands])
     n_targets = job.responses.shape[1]
     at_once = TARGETS_AT_ONCE if _fits_targets_alone(job.estimator) else n_targets
     scores, selected = [], []
-    with threadpool_limits(1):
-        for start in range(0, n_targets, at_once):
-            y = job.responses.load(slice(start, start + at_once))
-            for number, (result, split) in enumerate(zip(_run(job, x, y, widths), job.splits, strict=True)):
-                scores.append(_scores(job, y, result, split).assign(split=number))
-                scores[-1]["target"] += start
-                if job.is_sparse:
-                    selected += [
-                        (start + target, number, units, weights)
-                        for target, (units, weights) in enumerate(result.selected)
-                    ]
-    if job.is_sparse:
-        write_atomically(_selected(selected), job.selected_file)
-    # the scores last: where they are, the block is done
-    write_atomically(pd.concat(scores, ignore_index=True), job.scores_file)
+    for start in range(0, n_targets, at_once):
+        y = job.responses.load(slice(start, start + at_once))
+        for number, (result, split) in enumerate(zip(_run(job, x, y), job.splits, strict=True)):
+            scores.append(_scores(job, y, result, split).assign(split=number))
+            scores[-1]["target"] += start
+            if job.is_sparse:
+                selected += [
+                    (start + target, number, units, weights) for target, (units, weights) in enumerate(result.selected)
+                ]
+    return scores, selected
 
 
 def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
@@ -120,16 +143,16 @@ def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
     return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
 
 
-def _run(job: Job, x: np.ndarray, y: np.ndarray, widths: tuple[int, ...]) -> list[SplitResult]:
+def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
     def fit(columns: np.ndarray, estimator: EstimatorConfig) -> list[SplitResult]:
-        return ENGINES[job.engine](x, columns, job.splits, estimator, job.center, widths, job.removal, job.zscore)
+        return ENGINES[job.engine](x, columns, job.splits, estimator, job.preparation, job.groups)
 
-    of_mean = fit(y.mean(axis=2), job.estimator)
+    of_mean = fit(mean_response(y), job.estimator)
     if y.shape[2] == 1:
         return of_mean
     single = job.estimator
@@ -162,10 +185,8 @@ def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.Da
     }
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-        data = y[development]
-        if job.removal is not None and "y" in job.removal.apply_to:
-            flat, _ = remove_confounds(y.reshape(len(y), -1), job.removal.confounds, development, test)
-            data = flat.reshape(data.shape)
+        data, _ = job.preparation.responses(y.reshape(len(y), -1), split)
+        data = data.reshape(len(development), n_targets, n_repetitions)
         table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2)))
     return pd.DataFrame(table)
 
@@ -183,9 +204,12 @@ def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFra
     )
 
 
-def write_atomically(table: pd.DataFrame, path: Path) -> None:
-    """Write a table (.parquet, or .tsv) so that the file is there as a whole or not at all."""
-    partial = _partial(path)
+def write_atomically(table: pd.DataFrame, path: Path, scratch: Path | None = None) -> None:
+    """Write a table (.parquet, or .tsv) so that the file is there as a whole or not at all.
+
+    It grows in `scratch`, a folder of the same file system which is removed with its run; by default beside itself.
+    """
+    partial = _partial(path, scratch)
     if path.suffix == ".parquet":
         table.to_parquet(partial, index=False)
     else:
@@ -193,15 +217,15 @@ def write_atomically(table: pd.DataFrame, path: Path) -> None:
     os.replace(partial, path)
 
 
-def write_text_atomically(text: str, path: Path) -> None:
-    """Write a text so that the file is there as a whole or not at all."""
-    partial = _partial(path)
+def write_text_atomically(text: str, path: Path, scratch: Path | None = None) -> None:
+    """Write a text so that the file is there as a whole or not at all; `scratch` as in `write_atomically`."""
+    partial = _partial(path, scratch)
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
+def _partial(path: Path, scratch: Path | None) -> Path:
+    return (scratch or path.parent) / f".{path.name}.{os.getpid()}"
 
 
 def read_block(path: Path, columns: tuple[str, ...] = SCORES) -> pd.DataFrame | None:

@@ -133,8 +133,8 @@ def noise_ceiling(
     Returns
     -------
     dict of str to ndarray, shape (n_targets,)
-        `ceiling`, `ceiling_low`, `ceiling_high`, not clipped: negative where repetitions disagree; NaN for fewer than
-        two repetitions. `n_repetitions`: those present.
+        `ceiling`, `ceiling_low`, `ceiling_high`, at most 1, but not clipped at 0: negative where repetitions disagree;
+        NaN for fewer than two repetitions. `n_repetitions`: those present.
 
     Raises
     ------
@@ -187,4 +187,5 @@ def _reliability_of_mean(y: np.ndarray, n_repetitions: np.ndarray, weights: np.n
     variance_of_sum = weights @ y.sum(axis=2) ** 2 - sum(means) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         reliability = n_repetitions / (n_repetitions - 1.0) * (1.0 - variances / variance_of_sum)
-    return np.where(n_repetitions > 1, reliability, np.nan)
+    # R times the sum of the variances is no less than the variance of the sum: what is above 1 is rounding
+    return np.where(n_repetitions > 1, np.minimum(reliability, 1.0), np.nan)

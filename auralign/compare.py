@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,17 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from .analysis.above_chance import untested
 from .analysis.hypothesis_models import check_hypotheses
 from .analysis.paired_tests import check_tests
 from .arrays import store_array
 from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_atomically, write_text_atomically
 from .config import Comparison
-from .engines import Removal, choose_engine
+from .engines import choose_engine
 from .errors import AuralignError
+from .preparation import mean_response, preparation_of
 from .provenance import describe, describe_tables
+from .scratch import owned_folder
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata
 from .tables import FILES, make_tables
@@ -77,8 +79,8 @@ def run_comparison(
     _make_writable(out / BLOCKS)
     try:
         # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
-        with tempfile.TemporaryDirectory(dir=out / BLOCKS, prefix="inputs-") as scratch:
-            study = load_study(config, Path(scratch))
+        with owned_folder(out / BLOCKS) as scratch:
+            study = load_study(config, scratch)
             for notice in [*_replaced(config, out), *study.warnings]:
                 print(notice)
             layers = {name: list(of_set) for name, of_set in study.features.items()}
@@ -86,13 +88,13 @@ def run_comparison(
             check_tests(config.tests, layers, corrected)
             targets = target_metadata(study).set_index("target")
             check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
-            blocks = _plan(config, study, (out / BLOCKS).absolute(), Path(scratch).absolute())
+            blocks = _plan(config, study, (out / BLOCKS).absolute(), scratch.absolute())
             missing = [block for block in blocks if force or not is_done(block.job)]
             if len(missing) < len(blocks):
                 print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
             _compute(config, missing, n_jobs, scheduler or config.scheduler)
             scores = _collect(study, blocks)
-            warnings = study.warnings + edge_warnings(scores, config)
+            warnings = study.warnings + edge_warnings(scores, config) + untested(config)
             for warning in warnings[len(study.warnings) :]:
                 print(warning)
             tables = make_tables(config, study, scores, _collect_selected(study, blocks))
@@ -152,31 +154,29 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
 def _responses(config: Comparison, study: Study) -> np.ndarray:
     """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
     y = study.targets.to_numpy()
-    return y.mean(axis=2, keepdims=True) if config.noise_correction == "off" else y
+    return mean_response(y)[:, :, None] if config.noise_correction == "off" else y
 
 
 def _plan(config: Comparison, study: Study, folder: Path, scratch: Path) -> list[Block]:
     y = _responses(config, study)
     responses = store_array(y, scratch)
-    removal = None
-    if study.confounds is not None:
-        removal = Removal(study.confounds, tuple(config.confounds.apply_to))
     n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
     blocks = []
     for name, layers in study.features.items():
         for index, layer in layers.items():
+            preparation = preparation_of(config, study, name, layer)
             for label, estimator in config.estimators.items():
-                engine = choose_engine(config.engine, estimator, n_columns, removal is not None)
                 job = Job(
-                    layer.bands,
-                    responses,
-                    study.splits,
-                    estimator,
-                    config.center,
-                    engine,
-                    removal,
-                    config.features[name].zscore,
-                    folder,
+                    bands=layer.bands,
+                    responses=responses,
+                    splits=study.splits,
+                    estimator=estimator,
+                    engine=choose_engine(config.engine, estimator, n_columns, preparation.removal is not None),
+                    preparation=preparation,
+                    folder=folder,
+                    scratch=scratch,
+                    label=f"features {name}, layer {index} ({layer.name}), estimator {label}",
+                    groups=study.groups,
                 )
                 blocks.append(Block(name, index, layer.name, label, job))
     return blocks

@@ -1,24 +1,33 @@
 """Two ways through the splits: julearn target by target, or all targets at once. Both call the same solvers."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from julearn import PipelineCreator, run_cross_validation
 from julearn.models import register_model
-from julearn.pipeline import TargetPipelineCreator
 from julearn.scoring import register_scorer
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning
 
-from .config import Center, Lasso, MultitaskLasso, Ridge
-from .confounds import remove_confounds
 from .errors import ConfigError
+from .folds import Fold, inner_folds
 from .lasso import LassoExact, fit_lassos
+from .preparation import Parts, Preparation, Split
 from .ridge import RidgeExact, predict_ridge
 from .scores import r2, r2_corr, r2_corr_scorer
 from .solvers.banded_ridge import BandedRidgeExact, predict_banded_ridge
 from .solvers.multitask_lasso import fit_multitask_lasso
+
+if TYPE_CHECKING:
+    # types alone: what a configuration says enters by its values
+    from .config import Lasso, MultitaskLasso, Ridge
+
+    EstimatorConfig = Ridge | Lasso | MultitaskLasso
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
@@ -29,24 +38,10 @@ register_model("lasso_exact", regression_cls=LassoExact, overwrite=True)
 
 # more columns than this (targets x (1 + repetitions)) go to the multitarget engine
 MANY_TARGETS = 60
+RIDGE_OPTIONS = ("alphas", "per_target", "seed", "unpredictable")
 
-Split = tuple[np.ndarray, np.ndarray]
-EstimatorConfig = Ridge | Lasso | MultitaskLasso
-
-
-@dataclass(frozen=True)
-class Removal:
-    """Confounds to take out of the features, the responses or both, inside every split.
-
-    Attributes
-    ----------
-    confounds : ndarray, shape (n_stimuli, n_variables)
-    apply_to : tuple of str
-        "x", "y" or both.
-    """
-
-    confounds: np.ndarray
-    apply_to: tuple[str, ...]
+# the choice of an estimator's configuration, or the inner folds of one split
+InnerCv = int | str | list[Fold]
 
 
 @dataclass(frozen=True)
@@ -92,12 +87,21 @@ def choose_engine(wanted: str, estimator: EstimatorConfig, n_columns: int, confo
     return "multitarget" if joint or confounds or n_columns > MANY_TARGETS else "julearn"
 
 
-def make_estimator(config: Ridge | Lasso, widths: tuple[int, ...]) -> BaseEstimator:
+def make_estimator(config: Ridge | Lasso, widths: tuple[int, ...] | None, cv: InnerCv) -> BaseEstimator:
     """Build the scikit-learn estimator that a configuration describes, for features of one or several bands."""
     if config.kind == "ridge":
-        options = {key: getattr(config, key) for key in ("alphas", "cv", "per_target", "seed", "unpredictable")}
-        return RidgeExact(**options) if len(widths) == 1 else BandedRidgeExact(list(widths), **options)
-    return LassoExact(n_alphas=config.n_alphas, eps=config.eps, cv=config.cv, seed=config.seed)
+        options = {key: getattr(config, key) for key in RIDGE_OPTIONS} | {"cv": cv}
+        return RidgeExact(**options) if _one_band(widths) else BandedRidgeExact(list(widths), **options)
+    return LassoExact(n_alphas=config.n_alphas, eps=config.eps, cv=cv, seed=config.seed)
+
+
+def _one_band(widths: tuple[int, ...] | None) -> bool:
+    return widths is None or len(widths) == 1
+
+
+def _inner_cv(estimator: EstimatorConfig, groups: np.ndarray | None, split: Split) -> InnerCv:
+    """Choose the inner folds of one split; with groups they are made of whole groups."""
+    return estimator.cv if groups is None else inner_folds(estimator.cv, estimator.seed, groups[split[0]])
 
 
 def run_julearn(
@@ -105,10 +109,8 @@ def run_julearn(
     y: np.ndarray,
     splits: list[Split],
     estimator: EstimatorConfig,
-    center: Center,
-    widths: tuple[int, ...] | None = None,
-    removal: Removal | None = None,
-    zscore: bool = False,
+    preparation: Preparation,
+    groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
     """Cross-validate with julearn: a pipeline of confound removal, centring X, centring y, and the estimator.
 
@@ -117,26 +119,38 @@ def run_julearn(
     x : ndarray, shape (n_stimuli, n_units)
     y : ndarray, shape (n_stimuli, n_targets)
     splits : list of (development, test)
-    estimator, center : configuration
-    widths : tuple of int, optional
-        Units of every band of a joined feature set; by default one band.
-    removal : Removal, optional
-        Responses are then scored on what the confounds leave over.
-    zscore : bool
-        Divide every unit by its standard deviation over the development stimuli.
+    estimator : configuration
+    preparation : Preparation
+        Of x and y inside every split.
+    groups : ndarray of int, shape (n_stimuli,), optional
+        Code of the group of every stimulus; inner folds then keep a group together.
 
     Returns
     -------
     list of SplitResult, one per split
+
+    Raises
+    ------
+    DataError, ConfigError
+        A solver refuses the numbers or the settings.
     """
-    widths = widths or (x.shape[1],)
-    names = [f"f{i}" for i in range(x.shape[1])]
-    data = pd.DataFrame(x, columns=names)
+    data = pd.DataFrame(x, columns=[f"f{i}" for i in range(x.shape[1])])
+    removal = preparation.removal
     if removal is not None:
         confounds = [f"c{i}" for i in range(removal.confounds.shape[1])]
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
-    creator = _julearn_pipeline(make_estimator(estimator, widths), center, removal, zscore)
-    per_target = [_julearn_target(data, column, splits, creator, removal) for column in y.T]
+    # the folds of groups are those of one split, so that each split has a pipeline of its own
+    parts = [splits] if groups is None else [[split] for split in splits]
+    per_target = [[] for _ in range(y.shape[1])]
+    for part in parts:
+        model = make_estimator(estimator, preparation.widths, _inner_cv(estimator, groups, part[0]))
+        for target, results in enumerate(per_target):
+            try:
+                results += _julearn_target(data, y[:, target], part, preparation.pipeline(model), removal is not None)
+            except (ValueError, FitFailedWarning):
+                # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
+                run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
+                raise
     return [
         SplitResult(
             prediction=np.column_stack([target[number].prediction for target in per_target]),
@@ -150,30 +164,15 @@ def run_julearn(
     ]
 
 
-def _julearn_pipeline(model: BaseEstimator, center: Center, removal: Removal | None, zscore: bool) -> PipelineCreator:
-    creator = PipelineCreator(problem_type="regression")
-    removed = () if removal is None else removal.apply_to
-    if "x" in removed:
-        # the responses' step needs the confounds after the features' step is done
-        creator.add("confound_removal", confounds="confound", keep_confounds="y" in removed)
-    if center.x or zscore:
-        creator.add("zscore", with_mean=center.x, with_std=zscore)
-    if "y" in removed:
-        creator.add(TargetPipelineCreator().add("confound_removal", confounds="confound"), apply_to="target")
-    elif center.y:
-        creator.add(TargetPipelineCreator().add("zscore", with_std=False), apply_to="target")
-    # an instance: julearn would turn a list of alphas into a grid search of its own
-    creator.add(model)
-    return creator
-
-
 def _julearn_target(
-    data: pd.DataFrame, y: np.ndarray, splits: list[Split], creator: PipelineCreator, removal: Removal | None
+    data: pd.DataFrame, y: np.ndarray, splits: list[Split], creator: PipelineCreator, has_confounds: bool
 ) -> list[SplitResult]:
-    types = {"continuous": ["f.*"]} if removal is None else {"continuous": ["f.*"], "confound": ["c.*"]}
+    types = {"continuous": ["f.*"], "confound": ["c.*"]} if has_confounds else {"continuous": ["f.*"]}
     with warnings.catch_warnings():
         # scores of what the confounds leave over are what is wanted
         warnings.filterwarnings("ignore", message=".*cannot inverse the model's prediction")
+        # otherwise a split that cannot be fitted becomes a score of NaN
+        warnings.simplefilter("error", FitFailedWarning)
         return _run_pipeline(data.assign(response=y), splits, creator, types)
 
 
@@ -223,56 +222,44 @@ def run_multitarget(
     y: np.ndarray,
     splits: list[Split],
     estimator: EstimatorConfig,
-    center: Center,
-    widths: tuple[int, ...] | None = None,
-    removal: Removal | None = None,
-    zscore: bool = False,
+    preparation: Preparation,
+    groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
-    """Fit all targets of a split from one factorisation; parameters and result as `run_julearn`.
-
-    The solvers centre with the means of the stimuli that they are given, the development stimuli. Without centring in
-    the configuration that changes nothing: the estimators have an intercept, which is not penalised.
-    """
-    results = []
-    for development, test in splits:
-        x_parts, y_parts = (
-            remove_confounds(values, removal.confounds, development, test)
-            if removal is not None and side in removal.apply_to
-            else (values[development], values[test])
-            for side, values in (("x", x), ("y", y))
+    """Fit all targets of a split from one factorisation; parameters, result and errors as `run_julearn`."""
+    return [
+        _fit_split(
+            preparation.features(x, split),
+            preparation.responses(y, split),
+            estimator,
+            preparation.widths,
+            _inner_cv(estimator, groups, split),
         )
-        if zscore:
-            spread = x_parts[0].std(axis=0)
-            x_parts = tuple(part / np.where(spread > 0, spread, 1.0) for part in x_parts)
-        results.append(_fit_split(x_parts, y_parts, estimator, widths or (x.shape[1],)))
-    return results
+        for split in splits
+    ]
 
 
 def _fit_split(
-    x: tuple[np.ndarray, np.ndarray],
-    y: tuple[np.ndarray, np.ndarray],
-    estimator: EstimatorConfig,
-    widths: tuple[int, ...],
+    x: Parts, y: Parts, estimator: EstimatorConfig, widths: tuple[int, ...] | None, cv: InnerCv
 ) -> SplitResult:
     """Fit the development part of (x, y), predict and score the test part."""
     (x_dev, x_test), (y_dev, y_test) = x, y
     selected = None
     if estimator.kind == "ridge":
-        options = {key: getattr(estimator, key) for key in ("alphas", "cv", "per_target", "seed", "unpredictable")}
-        if len(widths) == 1:
+        options = {key: getattr(estimator, key) for key in RIDGE_OPTIONS} | {"cv": cv}
+        if _one_band(widths):
             fit = predict_ridge(x_dev, y_dev, x_test, **options)
         else:
             fit = predict_banded_ridge(x_dev, y_dev, x_test, widths, **options)
         prediction, alpha, r2_dev = fit.prediction, fit.alpha, fit.r2_dev
     elif estimator.kind == "lasso":
-        fits = fit_lassos(x_dev, y_dev, estimator.n_alphas, estimator.eps, estimator.cv, estimator.seed)
+        fits = fit_lassos(x_dev, y_dev, estimator.n_alphas, estimator.eps, cv, estimator.seed)
         coef = np.column_stack([fit.coef for fit in fits])  # [units, targets]
         prediction = (x_test - fits[0].x_mean) @ coef + [fit.y_mean for fit in fits]
         alpha, r2_dev = (np.array([getattr(fit, key) for fit in fits]) for key in ("alpha", "r2_dev"))
         selected = _selected(coef)
     else:
         fit = fit_multitask_lasso(
-            x_dev, y_dev, estimator.n_alphas, estimator.eps, estimator.cv, estimator.seed, estimator.standardise_targets
+            x_dev, y_dev, estimator.n_alphas, estimator.eps, cv, estimator.seed, estimator.standardise_targets
         )
         prediction, selected = fit.predict(x_test), _selected(fit.coef)
         alpha, r2_dev = np.full(y_dev.shape[1], fit.alpha), np.broadcast_to(fit.r2_dev, y_dev.shape[1])

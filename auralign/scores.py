@@ -28,7 +28,7 @@ def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pearson correlation of matching columns, NaN where one of them is constant.
 
     A column counts as constant where its spread about the mean is within rounding (1e-13 of the size of its values),
-    so that the correlation of pure rounding noise is never reported.
+    so that the correlation of pure rounding noise is never reported. Rounding takes no correlation beyond -1 or 1.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     constant = (norm_a <= 1e-13 * np.linalg.norm(a, axis=0)) | (norm_b <= 1e-13 * np.linalg.norm(b, axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         r = (centred_a * centred_b).sum(axis=0) / (norm_a * norm_b)
-    return np.where(constant, np.nan, r)
+    return np.where(constant, np.nan, np.clip(r, -1.0, 1.0))
 
 
 def r2_corr(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from .config import Comparison, Features
 from .confounds import read_confounds
 from .errors import ConfigError, DataError
 from .features import missing_features, open_features
+from .magnitudes import refuse_extreme
 from .splits import make_splits
 from .stimuli import read_categories, stimulus_order
 from .targets import read_targets
@@ -53,6 +54,8 @@ class Study:
         Indices into `stimuli`.
     warnings : list of str
         What a reader should know, in sentences.
+    groups : ndarray of int, shape (n_stimuli,), or None
+        Code of the group of every stimulus, where the splits keep groups of stimuli together; None where they do not.
     """
 
     stimuli: list[str]
@@ -62,6 +65,7 @@ class Study:
     categories: list[str] | None
     splits: list[tuple[np.ndarray, np.ndarray]]
     warnings: list[str]
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,10 @@ def load_study(config: Comparison, scratch: Path) -> Study:
     if missing:
         raise DataError("features are missing:\n  " + "\n  ".join(missing))
     targets = read_targets(config.targets)
+    _refuse_extreme_targets(targets, config)
     confounds = None if config.confounds.table is None else read_confounds(config.confounds.table)
+    if confounds is not None:
+        _refuse_extreme_confounds(confounds, config)
     sources = {name: _store(name, source, scratch) for name, source in own.items()}
     stimuli, warnings = _join(config, targets, confounds, sources)
     categories = None
@@ -122,9 +129,29 @@ def _store(name: str, source: Features, scratch: Path) -> dict[int, _Source]:
     layers = {}
     for index, read in open_features(name, source).items():
         layer = read()
+        _refuse_extreme_features(name, index, layer, source)
         array = store_array(layer.to_numpy(), scratch)
         layers[index] = _Source(list(layer.stimulus.values), layer.attrs["layer_name"], layer.attrs["metadata"], array)
     return layers
+
+
+def _refuse_extreme_targets(targets: xr.DataArray, config: Comparison) -> None:
+    names, path = targets.target.values, config.targets.path
+    refuse_extreme(
+        targets.to_numpy(), "responses", path, targets.stimulus.values, lambda n: f"the target {names[n]}", each=True
+    )
+
+
+def _refuse_extreme_confounds(confounds: pd.DataFrame, config: Comparison) -> None:
+    names, path = confounds.columns, config.confounds.table
+    refuse_extreme(
+        confounds.to_numpy(), "confounds", path, confounds.index, lambda n: f"the variable {names[n]}", each=True
+    )
+
+
+def _refuse_extreme_features(name: str, index: int, layer: xr.DataArray, source: Features) -> None:
+    what = f"features {name}, layer {index} ({layer.attrs['layer_name']})"
+    refuse_extreme(layer.to_numpy(), what, source.path, layer.stimulus.values, lambda unit: f"unit {unit} (from 0)")
 
 
 def _joined_rows(layers: dict[int, _Source], stimuli: list[str]) -> dict[int, Layer]:

@@ -19,9 +19,10 @@ from sklearn.linear_model import LassoCV, LassoLarsCV, MultiTaskLassoCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from auralign.config import Center, Lasso, Ridge
+from auralign.config import Lasso, Ridge
 from auralign.engines import run_julearn
 from auralign.lasso import alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
+from auralign.preparation import Preparation
 from auralign.solvers.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
 
 try:
@@ -133,7 +134,7 @@ def whole_comparison(x: np.ndarray, y: np.ndarray, n_splits: int) -> None:
     splits = [(np.sort(order[:83]), np.sort(order[83:])) for order in orders]
     total = 0.0
     for estimator in (Ridge(kind="ridge"), Lasso(kind="lasso")):
-        duration, _ = seconds(lambda: run_julearn(x, y, splits, estimator, Center()), 1)  # noqa: B023
+        duration, _ = seconds(lambda: run_julearn(x, y, splits, estimator, Preparation()), 1)  # noqa: B023
         total += duration * 10 / n_splits
         click.echo(f"    {estimator.kind:6s} {duration:7.2f} s for {n_splits} splits of 6 targets")
     click.echo(f"    4 networks x 10 layers x 6 targets x 10 splits, on 2 cores: {40 * total / 2 / 60:.1f} minutes")

@@ -1,11 +1,15 @@
 """Is a feature set better than chance? Permutation of the stimuli, as a table."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from ..config import Comparison
-from ..study import Study
-from .resampling import permutation_test, ridge_predictor
+from ..engines import run_multitarget
+from ..preparation import Preparation, joined_bands, mean_response, preparation_of
+from ..study import Layer, Study
+from .resampling import permute
 
 COLUMNS = [
     "features", "layer", "layer_name", "estimator", "target", "metric", "score", "chance", "p", "p_layers",
@@ -16,32 +20,31 @@ COLUMNS = [
 def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
     """Permute the responses over stimuli and do everything again, for every feature set and ridge of a comparison.
 
+    Each permutation is fitted as the responses themselves are: the same preparation of features and responses
+    (scaling, joined sets), the same splits, inner folds and choice of alpha. So `score` is the median over splits of
+    the `r2_corr` in the scores.
+
     Returns
     -------
     DataFrame
         Columns `COLUMNS`; one row per features x layer x estimator x target. `chance` is the 95 % quantile of permuted
         scores, `p` of this layer by itself, `p_layers` corrected for the choice among the layers, `p_best_fdr` that of
-        the target's best layer, with the false discovery rate over targets.
+        the target's best layer, with the false discovery rate over targets. Estimators that `untested` names have no
+        row.
     """
     settings = config.above_chance
-    y = study.targets.to_numpy().mean(axis=2)
-    groups = None if settings.within is None else study.categories
+    y = mean_response(study.targets.to_numpy())
+    within = None if settings.within is None else study.categories
     tables = []
     for name, layers in study.features.items():
         for label, estimator in config.estimators.items():
-            if estimator.kind != "ridge" or not estimator.per_target or config.features[name].join is not None:
+            if not _is_tested(estimator):
                 continue
-            predictor = ridge_predictor(estimator.alphas, estimator.cv, estimator.seed, estimator.unpredictable)
-            arrays = [layer.bands[0].load() for layer in layers.values()]
-            result = permutation_test(
-                arrays,
-                y,
-                study.splits,
-                predictor,
-                n_permutations=settings.n_permutations,
-                seed=settings.seed,
-                groups=groups,
-            )
+            score_layers = [
+                partial(_scores, study, layer, estimator, preparation_of(config, study, name, layer))
+                for layer in layers.values()
+            ]
+            result = permute(score_layers, y, settings.n_permutations, settings.seed, within)
             index = pd.MultiIndex.from_product([layers, study.targets.target.to_numpy()], names=["layer", "target"])
             table = index.to_frame(index=False).assign(
                 features=name,
@@ -57,3 +60,27 @@ def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
             )
             tables.append(table[COLUMNS])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _scores(study: Study, layer: Layer, estimator, preparation: Preparation, columns: np.ndarray) -> np.ndarray:
+    """Fit one layer to columns of responses, by the code that computes the scores; r2_corr, [n_splits, n_columns]."""
+    x = joined_bands([band.load() for band in layer.bands])
+    results = run_multitarget(x, columns, study.splits, estimator, preparation, study.groups)
+    return np.stack([result.r2_corr for result in results])
+
+
+def _is_tested(estimator) -> bool:
+    """Tell whether each response is fitted by itself and fast enough for thousands of permuted ones."""
+    return estimator.kind == "ridge" and estimator.per_target
+
+
+def untested(config: Comparison) -> list[str]:
+    """Name the estimators that `above_chance` leaves out, and why."""
+    left_out = [label for label, estimator in config.estimators.items() if not _is_tested(estimator)]
+    if config.above_chance is None or not left_out:
+        return []
+    return [
+        f"above_chance: {', '.join(left_out)} not tested. Permuted responses are fitted as further columns, which "
+        "takes a ridge with `per_target: true`: a lasso would have to be solved anew for each, and estimators that fit "
+        "the targets together depend on which columns are beside each other."
+    ]

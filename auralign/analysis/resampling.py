@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.stats import norm
@@ -21,6 +22,7 @@ MAX_COLUMNS = 8192
 TIE = 1e-12
 
 FitPredict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+ScoreColumns = Callable[[np.ndarray], np.ndarray]
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -267,6 +269,27 @@ def permutation_test(
     DataError
         `groups` do not fit the stimuli or leave nothing to permute.
     """
+    score_layers = [partial(_scores_of, np.asarray(x, dtype=float), splits, fit_predict, metric) for x in layers]
+    return permute(score_layers, y, n_permutations, seed, groups)
+
+
+def permute(
+    score_layers: list[ScoreColumns],
+    y: np.ndarray,
+    n_permutations: int = 1000,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> PermutationResult:
+    """Do the test of `permutation_test` with any way to fit and score: whatever gives the scores of the responses.
+
+    Parameters
+    ----------
+    score_layers : list of callable
+        One per layer: columns of responses [n_stimuli, n_columns] -> their scores [n_splits, n_columns], each column
+        fitted by itself.
+    y, n_permutations, seed, groups
+        As of `permutation_test`, with its errors.
+    """
     y = np.asarray(y, dtype=float)
     orders = _permutations(len(y), n_permutations, seed, groups)  # [1 + n_permutations, n_stimuli], the first as it is
     per_block = max(1, MAX_COLUMNS // len(orders))
@@ -274,8 +297,8 @@ def permutation_test(
     for start in range(0, y.shape[1], per_block):
         block = y[:, start : start + per_block]
         columns = block[orders].transpose(1, 0, 2).reshape(len(y), -1)  # [stimuli, permutations * targets]
-        scores = [_median_score(x, columns, splits, fit_predict, metric) for x in layers]
-        blocks.append(_compare_with_chance(np.reshape(scores, (len(layers), len(orders), -1))))
+        scores = [np.median(score(columns), axis=0) for score in score_layers]
+        blocks.append(_compare_with_chance(np.reshape(scores, (len(score_layers), len(orders), -1))))
     score, chance, p, p_layers = np.concatenate(blocks, axis=2)
     p_best = p_layers.min(axis=0)
     return PermutationResult(score, chance, p, p_layers, p_best, benjamini_hochberg(p_best), n_permutations)
@@ -305,10 +328,6 @@ def _permutations(n_stimuli: int, n_permutations: int, seed: int, groups: np.nda
     return orders
 
 
-def _median_score(
-    x: np.ndarray, columns: np.ndarray, splits: list, fit_predict: FitPredict, metric: Metric
-) -> np.ndarray:
-    """Median over splits of the metric, one value per column."""
-    x = np.asarray(x, dtype=float)
-    scores = [metric(columns[test], fit_predict(x[dev], columns[dev], x[test])) for dev, test in splits]
-    return np.median(scores, axis=0)
+def _scores_of(x: np.ndarray, splits: list, fit_predict: FitPredict, metric: Metric, columns: np.ndarray) -> np.ndarray:
+    """Score every column on every split, [n_splits, n_columns]."""
+    return np.stack([metric(columns[test], fit_predict(x[dev], columns[dev], x[test])) for dev, test in splits])

@@ -1,14 +1,16 @@
 """Predictions of single stimuli, which results do not hold: the chosen layers fitted once more."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..config import Comparison
-from ..engines import ENGINES, Removal
+from ..engines import run_multitarget
 from ..errors import DataError
+from ..preparation import joined_bands, mean_response, preparation_of
 from ..results import Results
 from ..stimuli import read_categories
 from ..study import Study, load_study
@@ -62,18 +64,13 @@ def stimulus_predictions(
     config = _reduced(results, features, estimator)
     with tempfile.TemporaryDirectory() as scratch:
         study = load_study(config, Path(scratch))
-        rows = _rows_of(study, results)
         position = {name: place for place, name in enumerate(study.targets.target.values)}
-        y = study.targets.to_numpy().mean(axis=2)[rows][:, [position[name] for name in wanted]]
-        confounds = None if study.confounds is None else study.confounds[rows]
-        removal = None if confounds is None else Removal(confounds, tuple(config.confounds.apply_to))
+        study = _of_results(study, results)
+        y = mean_response(study.targets.to_numpy())[:, [position[name] for name in wanted]]
         tables = []
         for index, own in chosen.loc[wanted].groupby("layer", sort=False):
-            bands = [band.load()[rows] for band in study.features[features][int(index)].bands]
             columns = [wanted.index(name) for name in own.index]
-            tables += _predict(
-                results, config, estimator, bands, y[:, columns], list(own.index), removal, features, index
-            )
+            tables += _predict(results, config, study, estimator, y[:, columns], list(own.index), features, int(index))
     predictions = pd.concat(tables, ignore_index=True)
     if config.stimuli.table is not None:
         stimuli = results.provenance["stimuli"]
@@ -122,31 +119,47 @@ def _reduced(results: Results, features: str, estimator: str) -> Comparison:
         ) from error
 
 
-def _rows_of(study: Study, results: Results) -> np.ndarray:
-    """Rows of the study's stimuli in the order of the results'."""
+def _of_results(study: Study, results: Results) -> Study:
+    """Bring the study's stimuli into the order of the results', and take their splits."""
     position = {name: row for row, name in enumerate(study.stimuli)}
     absent = [name for name in results.provenance["stimuli"] if name not in position]
     if absent:
         raise DataError(f"{results.folder}: its inputs no longer hold {len(absent)} of its stimuli: {listed(absent)}.")
-    return np.array([position[name] for name in results.provenance["stimuli"]])
+    rows = np.array([position[name] for name in results.provenance["stimuli"]])
+    return replace(
+        study,
+        stimuli=results.provenance["stimuli"],
+        features={
+            name: {
+                index: replace(layer, bands=tuple(band.take(rows) for band in layer.bands))
+                for index, layer in layers.items()
+            }
+            for name, layers in study.features.items()
+        },
+        targets=study.targets.isel(stimulus=rows),
+        confounds=None if study.confounds is None else study.confounds[rows],
+        categories=None if study.categories is None else [study.categories[row] for row in rows],
+        splits=[(np.array(s["development"]), np.array(s["test"])) for s in results.provenance["splits"]],
+        groups=None if study.groups is None else study.groups[rows],
+    )
 
 
 def _predict(
     results: Results,
     config: Comparison,
+    study: Study,
     estimator: str,
-    bands: list[np.ndarray],
     y: np.ndarray,
     targets: list[str],
-    removal: Removal | None,
     features: str,
     layer: int,
 ) -> list[pd.DataFrame]:
     """Fit one layer on every split and average the predictions of each stimulus; y is [stimuli, targets]."""
-    splits = [(np.array(s["development"]), np.array(s["test"])) for s in results.provenance["splits"]]
-    widths = tuple(band.shape[1] for band in bands)
-    run = ENGINES["multitarget"]
-    fits = run(np.concatenate(bands, axis=1), y, splits, config.estimators[estimator], config.center, widths, removal)
+    inputs = study.features[features][layer]
+    x = joined_bands([band.load() for band in inputs.bands])
+    preparation = preparation_of(config, study, features, inputs)
+    splits = study.splits
+    fits = run_multitarget(x, y, splits, config.estimators[estimator], preparation, study.groups)
     predicted = np.full((len(splits), *y.shape), np.nan)
     for number_of, ((_, test), fit) in enumerate(zip(splits, fits, strict=True)):
         predicted[number_of, test] = fit.prediction

@@ -6,9 +6,10 @@ from sklearn.linear_model import LassoCV, RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from auralign.config import Center, Lasso, MultitaskLasso, Ridge
-from auralign.engines import ENGINES, Removal, choose_engine
+from auralign.config import Lasso, MultitaskLasso, Ridge
+from auralign.engines import ENGINES, choose_engine
 from auralign.errors import ConfigError
+from auralign.preparation import Preparation, Removal
 
 RIDGE = Ridge(kind="ridge", alphas=list(np.logspace(-3, 8, 12)))
 LASSO = Lasso(kind="lasso", n_alphas=15, eps=1e-2, cv=4, seed=2)
@@ -27,7 +28,7 @@ def study():
 def test_ridge_equals_a_plain_scikit_learn_loop(study, engine):
     x, y, splits = study
     worst = 0.0
-    for result, (development, test) in zip(ENGINES[engine](x, y, splits, RIDGE, Center()), splits, strict=True):
+    for result, (development, test) in zip(ENGINES[engine](x, y, splits, RIDGE, Preparation()), splits, strict=True):
         x_mean = x[development].mean(axis=0)
         for target in range(3):
             y_mean = y[development, target].mean()
@@ -47,7 +48,7 @@ def test_ridge_equals_a_plain_scikit_learn_loop(study, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lasso_equals_a_plain_scikit_learn_loop(study, engine):
     x, y, splits = study
-    for result, (development, test) in zip(ENGINES[engine](x, y, splits, LASSO, Center()), splits, strict=True):
+    for result, (development, test) in zip(ENGINES[engine](x, y, splits, LASSO, Preparation()), splits, strict=True):
         for target in range(3):
             folds = KFold(4, shuffle=True, random_state=2)
             model = LassoCV(eps=1e-2, n_alphas=15, cv=folds, tol=1e-10, max_iter=500_000)
@@ -59,7 +60,7 @@ def test_lasso_equals_a_plain_scikit_learn_loop(study, engine):
 @pytest.mark.parametrize("estimator", [RIDGE, LASSO], ids=["ridge", "lasso"])
 def test_engines_agree(study, estimator):
     x, y, splits = study
-    results = [engine(x, y, splits, estimator, Center()) for engine in ENGINES.values()]
+    results = [engine(x, y, splits, estimator, Preparation()) for engine in ENGINES.values()]
     for a, b in zip(*results, strict=True):
         assert np.abs(a.prediction - b.prediction).max() < 1e-10 * y.std()
         assert np.abs(a.r2 - b.r2).max() < 1e-10
@@ -77,8 +78,8 @@ def test_test_stimuli_do_not_leak_into_the_model(study, engine, estimator):
     x_shifted, y_shifted = x.copy(), y.copy()
     x_shifted[test] += shift
     y_shifted[test] = 1000.0 - 300.0 * y[test]
-    before = ENGINES[engine](x, y, splits[:1], estimator, Center())[0]
-    after = ENGINES[engine](x_shifted, y_shifted, splits[:1], estimator, Center())[0]
+    before = ENGINES[engine](x, y, splits[:1], estimator, Preparation())[0]
+    after = ENGINES[engine](x_shifted, y_shifted, splits[:1], estimator, Preparation())[0]
     np.testing.assert_array_equal(after.alpha, before.alpha)
     moved = after.prediction - before.prediction
     # a linear model that is unchanged moves every test prediction by the same shift' w
@@ -89,8 +90,8 @@ def test_test_stimuli_do_not_leak_into_the_model(study, engine, estimator):
 
 def test_centring_in_the_configuration_changes_nothing_for_models_with_an_intercept(study):
     x, y, splits = study
-    with_centring = ENGINES["julearn"](x, y, splits, RIDGE, Center())
-    without = ENGINES["julearn"](x, y, splits, RIDGE, Center(x=False, y=False))
+    with_centring = ENGINES["julearn"](x, y, splits, RIDGE, Preparation())
+    without = ENGINES["julearn"](x, y, splits, RIDGE, Preparation(center_x=False, center_y=False))
     for a, b in zip(with_centring, without, strict=True):
         assert np.abs(a.prediction - b.prediction).max() < 1e-12
 
@@ -107,14 +108,14 @@ def test_auto_takes_julearn_for_few_targets_and_multitarget_for_many():
 @pytest.mark.parametrize("estimator", [RIDGE, LASSO], ids=["ridge", "lasso"])
 @pytest.mark.parametrize("apply_to", [("x",), ("y",), ("x", "y")], ids="+".join)
 @pytest.mark.parametrize("widths", [None, (30, 70)], ids=["one", "two"])
-def test_engines_agree_on_confounds_and_joined_sets(study, estimator, apply_to, widths):
+@pytest.mark.parametrize("zscore", [False, True], ids=["", "zscore"])
+def test_engines_agree_on_confounds_joined_sets_and_scaling(study, estimator, apply_to, widths, zscore):
     if estimator is LASSO and widths is not None:
         pytest.skip("joined sets are for ridge")
     x, y, splits = study
     removal = Removal(np.random.default_rng(5).standard_normal((60, 2)) + x[:, :2], apply_to)
-    ours, theirs = (
-        ENGINES[name](x, y, splits[:2], estimator, Center(), widths, removal) for name in ("multitarget", "julearn")
-    )
+    preparation = Preparation(removal=removal, widths=widths, zscore=zscore)
+    ours, theirs = (ENGINES[name](x, y, splits[:2], estimator, preparation) for name in ("multitarget", "julearn"))
     for a, b in zip(ours, theirs, strict=True):
         assert np.abs(a.prediction - b.prediction).max() < 1e-10 * y.std()
         for score in ("r2", "r2_corr", "r2_dev"):
@@ -125,8 +126,8 @@ def test_confounds_are_removed_with_the_development_stimuli_only(study):
     """Features that are nothing but a confound predict nothing once it is removed."""
     _, y, splits = study
     confound = y[:, :1] + 0.001 * np.random.default_rng(1).standard_normal((60, 1))
-    with_it = ENGINES["multitarget"](confound, y, splits, RIDGE, Center())
-    without = ENGINES["multitarget"](confound, y, splits, RIDGE, Center(), None, Removal(confound, ("x", "y")))
+    with_it = ENGINES["multitarget"](confound, y, splits, RIDGE, Preparation())
+    without = ENGINES["multitarget"](confound, y, splits, RIDGE, Preparation(removal=Removal(confound, ("x", "y"))))
     assert min(result.r2_corr[0] for result in with_it) > 0.8
     assert max(result.r2_corr[0] for result in without) < 0.2
 
@@ -138,16 +139,16 @@ def test_z_scored_units_are_those_of_the_development_stimuli(study, estimator):
     x[:, 7] = 3.0  # a constant unit stays out
     development, _ = splits[0]
     by_hand = x / np.where(x[development].std(axis=0) > 0, x[development].std(axis=0), 1.0)
-    expected = ENGINES["multitarget"](by_hand, y, splits[:1], estimator, Center())[0]
+    expected = ENGINES["multitarget"](by_hand, y, splits[:1], estimator, Preparation())[0]
     for engine in ENGINES.values():
-        result = engine(x, y, splits[:1], estimator, Center(), zscore=True)[0]
+        result = engine(x, y, splits[:1], estimator, Preparation(zscore=True))[0]
         assert np.abs(result.prediction - expected.prediction).max() < 1e-10 * y.std()
 
 
 def test_development_score_is_the_leave_one_out_score(study):
     x, y, splits = study
     for engine in ENGINES.values():
-        result = engine(x, y, splits[:1], RIDGE, Center())[0]
+        result = engine(x, y, splits[:1], RIDGE, Preparation())[0]
         development = splits[0][0]
         for target in range(3):
             model = RidgeCV(alphas=[result.alpha[target]], store_cv_results=True)
@@ -169,7 +170,7 @@ def test_selected_units_and_weights_make_the_prediction(study):
     joint = MultitaskLasso(kind="multitask_lasso", n_alphas=15, eps=1e-2, cv=4)
     runs = [(name, ENGINES[name], LASSO) for name in ENGINES] + [("joint", ENGINES["multitarget"], joint)]
     for name, engine, estimator in runs:
-        result = engine(x, y, splits[:1], estimator, Center())[0]
+        result = engine(x, y, splits[:1], estimator, Preparation())[0]
         for target, (units, weights) in enumerate(result.selected):
             assert 0 < len(units) < 40
             centred = x[test][:, units] - x[development][:, units].mean(axis=0)
