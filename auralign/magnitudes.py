@@ -7,8 +7,8 @@ import numpy as np
 
 from .errors import DataError
 
-# squares, and products of squares, of smaller numbers are finite (1e300 of at most 1.8e308), those of larger than the
-# least one are not lost; single precision, in which most features are stored, ends at 3.4e38
+# between these, squares and products of squares neither overflow nor vanish (1e300 of at most 1.8e308): features and
+# responses of 1e99 together still fail in the joint lasso; single precision, of most features, ends at 3.4e38
 LARGEST, LEAST = 1e75, 1e-75
 
 

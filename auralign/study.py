@@ -101,7 +101,6 @@ def load_study(config: Comparison, scratch: Path) -> Study:
     if missing:
         raise DataError("features are missing:\n  " + "\n  ".join(missing))
     targets = read_targets(config.targets)
-    _refuse_extreme_targets(targets, config)
     confounds = None if config.confounds.table is None else read_confounds(config.confounds.table)
     if confounds is not None:
         _refuse_extreme_confounds(confounds, config)
@@ -133,13 +132,6 @@ def _store(name: str, source: Features, scratch: Path) -> dict[int, _Source]:
         array = store_array(layer.to_numpy(), scratch)
         layers[index] = _Source(list(layer.stimulus.values), layer.attrs["layer_name"], layer.attrs["metadata"], array)
     return layers
-
-
-def _refuse_extreme_targets(targets: xr.DataArray, config: Comparison) -> None:
-    names, path = targets.target.values, config.targets.path
-    refuse_extreme(
-        targets.to_numpy(), "responses", path, targets.stimulus.values, lambda n: f"the target {names[n]}", each=True
-    )
 
 
 def _refuse_extreme_confounds(confounds: pd.DataFrame, config: Comparison) -> None:

@@ -11,6 +11,7 @@ from scipy.io import loadmat
 from .config import Targets
 from .datasets import fetch
 from .errors import DataError, DatasetError
+from .magnitudes import LARGEST, LEAST
 from .published.components import read_components
 from .published.song165 import read_song165
 from .published.voxels import read_voxels
@@ -67,8 +68,8 @@ def _refuse_degenerate(targets: xr.DataArray, path: Path) -> None:
     values, names = targets.to_numpy(), targets.target.to_numpy()
     size = np.abs(values).max(axis=(0, 2), initial=0.0)
     constant = np.ptp(values, axis=0).max(axis=1) <= 1e-12 * size
-    extreme = ~constant & ((size < 1e-100) | (size > 1e100))
-    for what, wrong in (("constant over stimuli", constant), ("outside 1e-100 to 1e100", extreme)):
+    extreme = ~constant & ((size < LEAST) | (size > LARGEST))
+    for what, wrong in (("constant over stimuli", constant), (f"outside {LEAST:g} to {LARGEST:g}", extreme)):
         if wrong.any():
             raise DataError(
                 f"{path}: {int(wrong.sum())} targets are {what}, so that no score is defined: "

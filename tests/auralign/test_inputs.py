@@ -95,7 +95,7 @@ def test_a_table_of_responses_may_have_repetitions(tmp_path):
         ("stimulus\ta\nx\t1\nx\t2\n", "the stimulus 'x' is there more than once"),
         ("stimulus\ta\nx\t1\ny\t\n", "not finite for 1 stimuli: y"),
         ("stimulus\ta\tb\nx\t1\t7\ny\t2\t7\n", "1 targets are constant over stimuli.*: b"),
-        ("stimulus\ta\nx\t1e-160\ny\t2e-160\n", "1 targets are outside 1e-100 to 1e100"),
+        ("stimulus\ta\nx\t1e-160\ny\t2e-160\n", "1 targets are outside 1e-75 to 1e\\+75"),
         ("\tstimulus\ta\n0\tx\t1\n1\ty\t2\n", r"column 1 has no name \(an index"),
         ("stimulus\ta\ta\nx\t1\t2\ny\t2\t3\n", "the column 'a' is there more than once"),
         ("stimulus\ta\nx\t1\n\t2\n", "line 3 has no stimulus"),

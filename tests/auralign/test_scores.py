@@ -28,6 +28,16 @@ def test_r2_corr_is_the_square_of_a_positive_correlation_and_0_of_a_negative():
     assert r2_corr(y, -prediction) == 0.0
 
 
+def test_rounding_takes_no_score_beyond_its_range():
+    """Predictions that are the response, stretched and moved: r is 1 or -1, and with rounding nothing more."""
+    random = np.random.default_rng(0)
+    y = random.standard_normal((3, 20_000))
+    prediction = y * random.uniform(0.1, 10, 20_000) + random.standard_normal(20_000)
+    assert r2_corr(y, prediction).max() == 1.0
+    assert pearson(y, prediction).max() == 1.0 and pearson(y, -prediction).min() == -1.0
+    assert r2(y, y).max() == 1.0
+
+
 def test_r2_corr_of_a_constant_prediction_is_0_even_with_rounding_noise():
     y = np.random.default_rng(0).standard_normal(20)
     noise = 0.01 * (1 + 1e-16 * np.arange(20))

@@ -1,5 +1,10 @@
 """A dask cluster computes the same numbers as this process."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -15,6 +20,35 @@ def double(number: int) -> int:
 
 def test_processes_give_every_result_once():
     assert sorted(run_unordered(double, range(5), 2)) == [0, 2, 4, 6, 8]
+
+
+# two jobs that never end; the first kills the process that waits for them
+KILLED = """
+import os, signal, threading
+from auralign.workers import run_unordered
+
+def wait(number):
+    if number == 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+    threading.Event().wait()
+
+if __name__ == "__main__":
+    list(run_unordered(wait, range(2), 2))
+"""
+
+
+def test_workers_end_with_their_parent_even_if_it_is_killed(tmp_path):
+    (tmp_path / "killed.py").write_text(KILLED, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "killed.py")], stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        # a pipe ends when nobody holds it any more: neither the parent nor one of its workers
+        process.communicate(timeout=60)
+    finally:
+        if process.poll() is None or sys.exc_info()[0] is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_local_cluster_gives_the_same_scores(small_config, tmp_path):
