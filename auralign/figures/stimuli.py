@@ -71,7 +71,7 @@ def _correlation(rows: pd.DataFrame) -> float:
 
 def _draw(data: pd.DataFrame) -> Figure:
     targets, looks = list(data["target"].unique()), category_looks(sorted(data["category"].unique()))
-    figure, axes = panels(len(targets), height=29.0 if len(targets) > 1 else 75.0, share=(False, False))
+    figure, axes = panels(len(targets), height=32.0 if len(targets) > 1 else 75.0, share=(False, False))
     for axis, target in zip(axes, targets, strict=True):
         own = data[data["target"] == target]
         ends = [own[["measured", "predicted"]].to_numpy().min(), own[["measured", "predicted"]].to_numpy().max()]
@@ -79,7 +79,7 @@ def _draw(data: pd.DataFrame) -> Figure:
         axis.vlines(own["measured"], own["low"], own["high"], color="0.75", linewidth=0.4, zorder=1)
         points = scatter_by(axis, own["measured"], own["predicted"], [looks[name] for name in own["category"]], 7.0)
         points.set_zorder(2)
-        title(axis, f"{target}, r = {number(_correlation(own))}", 26 if len(targets) > 1 else 70)
+        title(axis, f"{target}, r = {number(_correlation(own))}", 24 if len(targets) > 1 else 50)
         axis.locator_params(nbins=4)
         # responses of components are thousandths: an exponent at the axis instead of many zeros
         axis.ticklabel_format(scilimits=(-2, 4))
