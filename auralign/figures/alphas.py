@@ -58,6 +58,7 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
         + ("" if n_targets <= MAX_PANELS else f", the median over {counted(n_targets, 'target')}")
         + f"; {len(data):,} dots. No interval: all splits are shown. Alphas of different estimators have different "
         "units (scikit-learn's definitions)."
+        + layers.one_layer_words
         + (f" Crosses: {infinite} infinite alphas, the mean of the responses predicted best." if infinite else ""),
         alt=f"Dots of chosen alphas against layer on a logarithmic axis. {'; '.join(words)}.",
         data=data.assign(layer_name=layers.name_of(data))[

@@ -26,6 +26,8 @@ from .variance import optimism_gap, unique_variance
 
 # subjects from which means over subjects are drawn instead of means over splits
 FEWEST_SUBJECTS = 4
+# mm; length of the colour bar below surfaces
+BAR = 53.0
 # feature sets that get maps of their own, the best ones
 MOST_MAPS = 4
 
@@ -171,7 +173,7 @@ def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.Data
             if last > 0:
                 deep = own.assign(value=(own["pos"] - 1.0).where(own["score"] > 0))
                 placed = voxels_to_surface(deep, targets, vertices)
-                ticks, what = layer_ticks(layers, int(own["n_layers"].max()))
+                ticks, what = layer_ticks(layers, int(own["n_layers"].max()), BAR)
                 key = f"surface_layer_{name}"
                 yield surface_maps({name: placed}, what, (0.0, last), "viridis", name=key, ticks=ticks)
 

@@ -7,7 +7,7 @@ Colour maps stand for numbers and stay as they are.
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection
-from matplotlib.colors import to_hex, to_rgba
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -17,6 +17,8 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 # the report's colours of cards and of text in dark mode (templates/report.css)
 DARK_PAGE, DARK_TEXT = "#1d2329", "#e4e8ec"
+# behind maps, whose darkest colours are darker than the page
+DARK_MAP = "#3a444e"
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
 # colours with less between their largest and smallest channel are greys
 GREY = 0.06
@@ -24,7 +26,7 @@ GREY = 0.06
 
 def luminance(colour) -> float:
     """Relative luminance of a colour: 0 black, 1 white (WCAG 2.2)."""
-    channels = np.array(to_rgba(colour)[:3])
+    channels = np.array(to_rgb(colour))
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -40,22 +42,34 @@ def text_on(colour) -> str:
     return max(("black", "white"), key=lambda text: contrast(text, colour))
 
 
-def on_dark(colour, least: float = MARK_CONTRAST) -> tuple[float, float, float, float]:
+def on_dark(colour, least: float | None = None) -> tuple[float, float, float, float]:
     """Give the colour that stands for another one on a dark page.
 
     White becomes the page, black the text, greys what lies between; other colours keep their hue and are mixed with
-    white until they have the contrast `least` to the page. Opacity stays.
+    white. Opacity stays.
+
+    Parameters
+    ----------
+    colour
+        Any of matplotlib's.
+    least : float, optional
+        Contrast to the page. By default 3, and of greys that have less on white what they have there, so that faint
+        lines stay faint.
+
+    Returns
+    -------
+    tuple of four float
+        Red, green, blue, opacity.
     """
     *rgb, opacity = to_rgba(colour)
-    page, text = np.array(to_rgba(DARK_PAGE)[:3]), np.array(to_rgba(DARK_TEXT)[:3])
-    new = np.array(rgb)
-    if np.ptp(new) < GREY:
-        new = page + (1.0 - new.mean()) * (text - page)
-        if new.tolist() == page.tolist():
-            return (*new.tolist(), opacity)  # what hides lines behind an open mark
-    white = new if np.ptp(rgb) >= GREY else text
+    page, text, new = np.array(to_rgb(DARK_PAGE)), np.array(to_rgb(DARK_TEXT)), np.array(rgb)
+    lightest, grey = np.ones(3), bool(np.ptp(new) < GREY)
+    if grey:
+        new, lightest = page + (1.0 - new.mean()) * (text - page), text
+    if least is None:
+        least = min(MARK_CONTRAST, contrast(colour, "white")) if grey else MARK_CONTRAST
     for share in np.linspace(0.0, 1.0, 41):
-        mixed = new + share * ((1.0 if white is new else text) - new)
+        mixed = new + share * (lightest - new)
         if contrast(to_hex(mixed), DARK_PAGE) >= least:
             break
     return (*mixed.tolist(), opacity)
@@ -69,6 +83,8 @@ def darken(figure: Figure) -> Figure:
     for artist in figure.findobj():
         _darken(artist)
     for axes in figure.axes:
+        if axes.images:
+            axes.set_facecolor(DARK_MAP)
         if isinstance(axes, Axes3D):
             for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
                 axis.set_pane_color((*to_rgba(DARK_TEXT)[:3], 0.06))

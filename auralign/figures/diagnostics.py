@@ -80,7 +80,7 @@ def _draw_reliability(data: pd.DataFrame) -> Figure:
         own = data[data["measure"] == name]
         axis.stairs(own["n"], [*own["from"], own["to"].iloc[-1]], fill=True, color=colour, alpha=0.6)
         axis.axvline(own["median"].iloc[0], color="black", linewidth=0.8)
-        title(axis, RELIABILITIES[name], 60)
+        title(axis, RELIABILITIES[name].split(",")[0], 50)
     surround(figure, "share of the variance that repeats", "number of targets")
     return figure
 

@@ -137,7 +137,7 @@ def estimator_differences(
         caption=f"{a} minus {b}: mean {many}over {n_splits} of the difference in {METRICS[metric]} on the same "
         f"test stimuli. Bars: {level:.0%} interval of the corrected resampled t-test over splits, not adjusted for "
         f"the number of layers and targets; long ones are cut at the axis. Filled: it excludes 0 ({len(away)} of "
-        f"{len(data)}).",
+        f"{len(data)}).{layers.one_layer_words}",
         alt=f"Difference of {a} and {b} against layer. {above} of {len(data)} intervals lie above 0 and "
         f"{below} below. Largest difference: {largest.difference:+.3f}, "
         f"{largest.target}, {largest.features} {layers.at(largest.features, largest.layer)}.",

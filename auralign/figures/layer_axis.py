@@ -96,12 +96,18 @@ class LayerAxis:
         return f"layer of {shorten(self.alone, 30)}" + (f" ({before}…{after})" if before or after else "")
 
     @property
+    def one_layer_words(self) -> str:
+        """A sentence for captions of figures in which feature sets with one layer stand beside others."""
+        one = [len(own) == 1 for own in self.places.values()]
+        return " Feature sets with one layer stand at the left end." if any(one) and not all(one) else ""
+
+    @property
     def height(self) -> float:
         """Millimetres that the names need below the axis beyond what numbers need."""
         longest = max(map(len, self.labels()), default=0) if not self.relative else 0
         if longest <= UPRIGHT:
             return 0.0
-        return longest * CHARACTER * SMALL / 72 / MM * np.sin(np.radians(ANGLE))
+        return text_width("x" * longest) * np.sin(np.radians(ANGLE))
 
     def place(self, rows: pd.DataFrame, by: str = "features") -> pd.Series:
         """Where the layer of every row stands."""
@@ -170,9 +176,19 @@ def layer_words(name: str) -> str:
     return name if name.lower().startswith("layer") else f"layer {name}"
 
 
+def text_width(text: str) -> float:
+    """Width of a small text, mm, about."""
+    return len(text) * CHARACTER * SMALL / 72 / MM
+
+
 def thinned(n: int, most: int) -> list[int]:
-    """Choose at most `most` (two or more) of the places 0 to n - 1, evenly, with both ends."""
-    return [int(place) for place in np.unique(np.linspace(0, n - 1, max(2, min(n, most))).round())]
+    """Choose from the places 0 to n - 1 both ends and as many others, about evenly, as leave room for `most` labels."""
+    gap = (n - 1) / max(most - 1, 1)  # places that one label takes
+    for kept in range(min(n, most), 2, -1):
+        places = np.linspace(0, n - 1, kept).round().astype(int)
+        if np.diff(places).min() >= gap:
+            return [int(place) for place in places]
+    return [0, n - 1] if n > 1 else [0]
 
 
 def without_common(names: Sequence[str]) -> tuple[list[str], str, str]:

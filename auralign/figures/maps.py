@@ -9,7 +9,7 @@ from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
 
 from ..errors import DataError
-from .layer_axis import LayerAxis, thinned
+from .layer_axis import LayerAxis, text_width, thinned
 from .saving import FigureOf
 from .style import SMALL, WIDTH, colour_bar, counted, frame, number, panels, surround, title
 
@@ -104,16 +104,30 @@ def best_layer_map(
     )  # fmt: skip
 
 
-def layer_ticks(layers: LayerAxis | None, n_layers: int) -> tuple[dict[float, str], str]:
-    """Ticks of a colour bar of layers, counted from 0: their names, thinned, or relative depths; and its label."""
+def layer_ticks(layers: LayerAxis | None, n_layers: int, room: float | None = None) -> tuple[dict[float, str], str]:
+    """Make ticks of a colour bar of layers, counted from 0.
+
+    Parameters
+    ----------
+    layers : LayerAxis, optional
+        Of the feature set.
+    n_layers : int
+    room : float, optional
+        Length of a horizontal bar, mm, on which names must fit beside each other.
+
+    Returns
+    -------
+    dict of float to str
+        Names of layers, thinned, or where they are not known relative depths.
+    str
+        The label of the bar.
+    """
     names = layers.labels() if layers is not None else []
     if len(names) != n_layers:
-        return {
-            0.0: "0",
-            (n_layers - 1) / 2: "0.5",
-            n_layers - 1.0: "1",
-        }, "best layer, relative depth (0 first, 1 last)"
-    return {float(place): names[place] for place in thinned(n_layers, 6)}, "best layer"
+        last = n_layers - 1.0
+        return {0.0: "0", last / 2: "0.5", last: "1"}, "best layer, relative depth (0 first, 1 last)"
+    most = 6 if room is None else int(room // (text_width(max(names, key=len)) + 2.0))
+    return {float(place): names[place] for place in thinned(n_layers, most)}, "best layer"
 
 
 def _figure(data, chosen, subjects, cell, name, heading, what, words, draw) -> FigureOf:

@@ -56,7 +56,7 @@ def selected_counts(selection: pd.DataFrame, estimator: str, looks: dict[str, Lo
         name=f"selected_{estimator}",
         title=f"Number of selected features, {estimator}",
         caption=f"Features that {estimator} selects, of all of a layer; {n_targets}. Points: {many}means over "
-        f"{n_splits}; bars: {many}smallest and largest number of any split.",
+        f"{n_splits}; bars: {many}smallest and largest number of any split.{layers.one_layer_words}",
         alt=f"Numbers of selected features against layer. Most: {most.n_selected:.0f}, {most.target}, {most.features} "
         f"{layers.at(most.features, most.layer)}.",
         data=data,
@@ -195,7 +195,7 @@ def _draw_stability(data: pd.DataFrame, looks: dict[str, Look] | None, layers: L
         for name in features:
             own = data[(data["target"] == target) & (data["features"] == name)].sort_values("layer")
             draw_curve(axis, own, name, looks[name])
-            axis.plot(own["layer"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
+            axis.plot(own["x"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
         title(axis, target, 24 if len(targets) > 1 else 50)
     layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     axes[0].set_ylim(min(-0.05, np.nanmin(data["chance"].to_numpy(), initial=0.0)), 1.02)

@@ -83,7 +83,7 @@ def unique_variance(
         title=f"Unique variance over {without}",
         caption=f"Unique variance over {without}, {estimator}: R² of both together minus R² of {without} alone on the "
         f"same test stimuli, which is negative where more features predict worse; {counted(n_targets, 'target')}; "
-        f"{interval}.",
+        f"{interval}.{layers.one_layer_words}",
         alt=f"Unique variance over {without} against layer. Most: {top['unique']:+.3f}, {top.target}, {top.adds} "
         f"{layers.at(top.adds, top.layer)}. {int((data['low'] > 0).sum())} of {len(data)} bars lie above 0.",
         data=data.reset_index(drop=True),
