@@ -242,7 +242,7 @@ def _draw_surface(data: pd.DataFrame, metric: str) -> Figure:
     rows, size = -(-len(targets) // columns), (WIDTH - 4.0) / columns
     height = rows * size + 16.0
     figure = Figure(figsize=(WIDTH * MM, height * MM))
-    figure.subplots_adjust(left=0.08, right=0.94, bottom=22.0 / height, top=1.0 - 5.0 / height, wspace=0.2, hspace=0.2)
+    figure.subplots_adjust(left=0.1, right=0.96, bottom=22.0 / height, top=1.0 - 5.0 / height, wspace=0.2, hspace=0.2)
     names, drawn = _axis(data).short(SERIES), None
     for place, target in enumerate(targets):
         axis = figure.add_subplot(rows, columns, place + 1, projection="3d", computed_zorder=False)
@@ -257,11 +257,12 @@ def _draw_surface(data: pd.DataFrame, metric: str) -> Figure:
         axis.set_title(shorten(str(target), 26), fontsize=TITLE, pad=-2)
         axis.tick_params(labelsize=SMALL, pad=-4)
         axis.set_xticks([steps[0], steps[-1]], [f"{step:g}" for step in (steps[0], steps[-1])], ha="left")
-        # the last layer's name stands where the lowest score would
-        axis.zaxis.set_major_locator(MaxNLocator(3, prune="lower"))
         ends = [0, len(grid) - 1]
         axis.set_yticks(ends, [shorten(names[place], 8) for place in ends], ha="right", va="center")
-        axis.set_zlim(*score_limits(data[["score"]]))
+        low, high = score_limits(data[["score"]])
+        # the last layer's name stands where the lowest scores would
+        kept = [tick for tick in MaxNLocator(3).tick_values(low, high) if low + 0.2 * (high - low) < tick < high]
+        axis.set(zlim=(low, high), zticks=kept)
         axis.view_init(elev=28, azim=-125)
         axis.set_box_aspect((1, 1, 0.75), zoom=0.9)
     directions = f"to the right: {text}; to the left: layer"

@@ -123,6 +123,11 @@ class LayerAxis:
         own = self.places[str(features)]
         return self.places[str(features)][int(layer)] / (1.0 if self.relative else max(len(own) - 1, 1))
 
+    def depth_among(self, features: str, layer: int) -> float | None:
+        """Relative depth of a layer among several; None where there are none, or it is not known."""
+        own = self.places.get(str(features), {})
+        return self.depth(features, layer) if len(own) > 1 and int(layer) in own else None
+
     def at(self, features: str, layer: int) -> str:
         """Say where a layer is: `at layer conv3, depth 0.50`; `at its only layer`."""
         if len(self.places[str(features)]) == 1:
