@@ -34,9 +34,11 @@ brain or a network. Made by `python scripts/gallery.py`; each figure is also sav
 
 How to get them: `python scripts/report.py results/<name>`, or from Python ([notebook](notebook.md)).
 
-All are as wide as one column of a page (89 mm) with type of 6 points or more. A colour, a marker and a line style
+All are as wide as one column of a page (89 mm) with type of 8 points or more. A colour, a marker and a line style
 belong to a feature set in all figures of a comparison. Colours are those of Okabe & Ito (without yellow), and of
-viridis, inferno and PuOr where they stand for numbers. Controls are grey, baselines black.
+viridis, inferno and PuOr where they stand for numbers. Controls are grey, baselines black. Layers stand at their
+relative depth (0 first, 1 last) where feature sets share an axis, and by name where one has it alone. On a dark page a
+report shows the same figures in colours for it (`auralign/figures/contrast.py`).
 """
 
 

@@ -11,8 +11,9 @@ from .depth import best_layer_by_region
 from .diagnostics import fit_problems, reliability
 from .dynamics import training_heat, training_lines, training_series, training_surface
 from .estimators import estimator_differences, estimator_layers
+from .layer_axis import LayerAxis
 from .layers import layer_scores
-from .maps import best_layer_map, score_map
+from .maps import best_layer_map, layer_ticks, score_map
 from .predictions import stimulus_predictions
 from .ranking import model_ranking
 from .saving import FigureOf
@@ -25,6 +26,8 @@ from .variance import optimism_gap, unique_variance
 
 # subjects from which means over subjects are drawn instead of means over splits
 FEWEST_SUBJECTS = 4
+# mm; length of the colour bar below surfaces
+BAR = 53.0
 # feature sets that get maps of their own, the best ones
 MOST_MAPS = 4
 
@@ -52,8 +55,8 @@ def all_figures(
     Returns
     -------
     list of FigureOf
-        In the order of a report: scores, estimators, regions, maps, training, selections, diagnostics. Of a training
-        series, all but the last step are in its own figures only.
+        In the order of a report: scores, estimators, regions, maps, training, selections, reliability, and for its
+        appendix alphas and diagnostics. Of a training series, all but the last step are in its own figures only.
 
     Raises
     ------
@@ -71,19 +74,18 @@ def _figures(
 ) -> Iterator[FigureOf]:
     scores, summary = _without_early_steps(results.scores, results), _without_early_steps(results.summary, results)
     depths = summary.groupby("features")["layer"].nunique()
-    relative = depths[depths > 1].nunique() > 1  # indices of networks of different depth cannot be compared
     n_targets = summary["target"].nunique()
     metric = primary_metric(scores)
     people = _subject_column(results)
     for estimator in results.estimators:
         if n_targets <= MAX_PANELS:
-            yield layer_scores(summary, estimator, looks=looks, relative=relative)
+            yield layer_scores(summary, estimator, looks=looks)
         else:
             layers = _without_early_steps(results.need("layers"), results)
-            yield median_layers(layers, estimator, metric, looks=looks, summary=summary, relative=relative)
+            yield median_layers(layers, estimator, metric, looks=looks, summary=summary)
         if results.get("regions") is not None:
             regions = _without_early_steps(results.need("regions"), results)
-            yield region_layers(regions, estimator, metric, looks=looks, relative=relative)
+            yield region_layers(regions, estimator, metric, looks=looks)
         if len(depths) > 1:
             yield model_ranking(scores, estimator, metric, roles, results.level, looks, results.targets, people)
         if depths.max() > 1 and results.get("layer_choice") is not None:
@@ -94,7 +96,6 @@ def _figures(
             fdr = 1.0 - results.level
             yield best_layer_by_region(scores, results.targets, estimator, metric, fdr=fdr, looks=looks)
     yield from _pairs_of_estimators(results, scores, summary, looks)
-    yield alphas(scores, looks)
     yield from _unique(results, looks)
     yield from _maps(results, scores, metric, vertices)
     yield from _training(results)
@@ -103,6 +104,7 @@ def _figures(
         yield _predictions(results, scores)
     if "noise_ceiling" in summary or "reliability_median" in summary:
         yield reliability(summary)
+    yield alphas(scores, looks)
     yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
 
 
@@ -141,6 +143,8 @@ def _pairs_of_estimators(
 def _unique(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
     table = results.get("unique_variance")
     if table is not None:
+        names = results.summary[["features", "layer", "layer_name"]].drop_duplicates(["features", "layer"])
+        table = table.merge(names, on=["features", "layer"], how="left")
         pairs = table[["estimator", "without"]].drop_duplicates().itertuples(index=False, name=None)
         for estimator, without in pairs:
             yield unique_variance(table, estimator, without, results.level, looks)
@@ -154,11 +158,12 @@ def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.Data
     models = chosen.groupby(["features", "estimator"], sort=False)["score"].median().sort_values(ascending=False)
     for place, (features, estimator) in enumerate(models.index[:MOST_MAPS]):
         own = chosen[(chosen["features"] == features) & (chosen["estimator"] == estimator)]
+        layers = LayerAxis.of(scores[scores["features"] == features])
         name = f"{features}_{estimator}"
         for subjects in (False, True) if place == 0 and "subject" in targets else (False,):
             yield score_map(own, targets, subjects, name=name)
             if own["n_layers"].max() > 1:
-                yield best_layer_map(own, targets, subjects, name=name)
+                yield best_layer_map(own, targets, subjects, name=name, layers=layers)
         if vertices is not None:
             from .surface import surface_maps, voxels_to_surface  # nilearn takes seconds to import
 
@@ -167,8 +172,10 @@ def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.Data
             last = own["n_layers"].max() - 1.0
             if last > 0:
                 deep = own.assign(value=(own["pos"] - 1.0).where(own["score"] > 0))
-                placed, what = voxels_to_surface(deep, targets, vertices), "best layer (counted from 0)"
-                yield surface_maps({name: placed}, what, (0.0, last), "viridis", name=f"surface_layer_{name}")
+                placed = voxels_to_surface(deep, targets, vertices)
+                ticks, what = layer_ticks(layers, int(own["n_layers"].max()), BAR)
+                key = f"surface_layer_{name}"
+                yield surface_maps({name: placed}, what, (0.0, last), "viridis", name=key, ticks=ticks)
 
 
 def _training(results: Results) -> Iterator[FigureOf]:

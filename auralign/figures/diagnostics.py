@@ -75,12 +75,12 @@ def reliability(summary: pd.DataFrame) -> FigureOf:
 
 def _draw_reliability(data: pd.DataFrame) -> Figure:
     measures = list(data["measure"].unique())
-    figure, axes = panels(len(measures), columns=1, height=34.0, share=(True, False))
+    figure, axes = panels(len(measures), columns=1, height=36.0, share=(True, False))
     for axis, name, colour in zip(axes, measures, COLOURS, strict=False):
         own = data[data["measure"] == name]
         axis.stairs(own["n"], [*own["from"], own["to"].iloc[-1]], fill=True, color=colour, alpha=0.6)
         axis.axvline(own["median"].iloc[0], color="black", linewidth=0.8)
-        title(axis, RELIABILITIES[name], 70)
+        title(axis, RELIABILITIES[name].split(",")[0], 50)
     surround(figure, "share of the variance that repeats", "number of targets")
     return figure
 
@@ -129,6 +129,7 @@ def fit_problems(
         f"{worst.features}, {worst.estimator}. {'; '.join(words)}.",
         data=data,
         draw=_draw_problems,
+        appendix=True,
     )
 
 
@@ -173,16 +174,17 @@ def _draw_problems(data: pd.DataFrame) -> Figure:
     bars = list(dict.fromkeys(zip(data["features"], data["estimator"], strict=True)))
     estimators = list(data["estimator"].unique())
     colours = dict(zip(estimators, (*COLOURS, *GREYS), strict=False))
-    figure, axes = panels(len(problems), columns=2, height=max(16.0, 7.0 + 3.2 * len(bars)), share=(False, True))
+    figure, axes = panels(len(problems), columns=2, height=max(18.0, 8.0 + 4.0 * len(bars)), share=(False, True))
     for axis, problem in zip(axes, problems, strict=True):
         own = data[data["problem"] == problem].set_index(["features", "estimator"])["share"].reindex(bars)
         axis.barh(range(len(bars)), 100.0 * own, color=[colours[estimator] for _, estimator in bars], height=0.7)
         for place, share in enumerate(own):
             if np.isnan(share):
                 axis.text(0, place, " not known", fontsize=SMALL, va="center", color="0.4")
-        axis.set_yticks(range(len(bars)), [f"{shorten(name, 16)}, {estimator}" for name, estimator in bars])
+        axis.set_yticks(range(len(bars)), [f"{shorten(name, 12)}, {estimator}" for name, estimator in bars])
         axis.set_xlim(0, max(1.0, 105.0 * np.nanmax(own.to_numpy())))
-        title(axis, PROBLEMS[problem], 36)
+        title(axis, PROBLEMS[problem], 24)
+        axis.locator_params(axis="x", nbins=3)
     axes[0].set_ylim(len(bars) - 0.4, -0.6)
     surround(figure, "share of fits, or of targets (%)")
     return figure

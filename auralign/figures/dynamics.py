@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import DataError
+from .layer_axis import LayerAxis, layer_words, thinned
 from .marks import FLOOR, band_opacity, score_limits
 from .saving import FigureOf
 from .style import (
@@ -36,6 +37,7 @@ from .style import (
 
 STEP = re.compile(r"^(?P<series>.+)-step(?P<step>\d+)$")
 COLOURS_OF_LAYERS = "viridis"
+SERIES = "series"
 
 
 def training_series(features: list[str]) -> dict[str, dict[str, int]]:
@@ -60,8 +62,8 @@ def training_data(summary: pd.DataFrame, series: str, estimator: str, metric: st
     Returns
     -------
     DataFrame
-        `target`, `layer`, `step`, `score`, `low`, `high` (median over splits -+ standard deviation over splits),
-        `n_splits`, `n_targets`. More than 12 targets are condensed to their median.
+        `target`, `layer`, `layer_name`, `step`, `score`, `low`, `high` (median over splits -+ standard deviation over
+        splits), `n_splits`, `n_targets`. More than 12 targets are condensed to their median.
 
     Raises
     ------
@@ -86,7 +88,9 @@ def training_data(summary: pd.DataFrame, series: str, estimator: str, metric: st
         data["target"] = f"median of {n_targets:,} targets"
     data = data.assign(low=data["score"] - data["spread"], high=data["score"] + data["spread"])
     data["n_targets"] = 1 if n_targets <= MAX_PANELS else n_targets
-    columns = ["target", "layer", "step", "score", "low", "high", "n_splits", "n_targets"]
+    layers = LayerAxis.of(own.assign(series=series), "series")
+    data["layer_name"] = layers.name_of(data.assign(series=series), "series")
+    columns = ["target", "layer", "layer_name", "step", "score", "low", "high", "n_splits", "n_targets"]
     return data.sort_values(["layer", "step"], kind="stable")[columns].reset_index(drop=True)
 
 
@@ -112,8 +116,8 @@ def training_lines(summary: pd.DataFrame, series: str, estimator: str, metric: s
     """
     data = training_data(summary, series, estimator, metric)
     return _figure(
-        data, series, estimator, metric, "steps", "Lines are layers (early dark, late light); bands: standard "
-        "deviation over splits on either side", partial(_draw_lines, metric=metric),
+        data, series, estimator, metric, "steps", "Lines are layers (the first violet, the last green); bands: "
+        "standard deviation over splits on either side", partial(_draw_lines, metric=metric),
     )  # fmt: skip
 
 
@@ -145,6 +149,7 @@ def _figure(data, series, estimator, metric, kind, words, draw) -> FigureOf:
     many = f", medians over {counted(n_targets, 'target')}" if n_targets > 1 else ""
     last = data[data["step"] == data["step"].max()]
     best, final = data.loc[data["score"].idxmax()], last.loc[last["score"].idxmax()]
+    layers = _axis(data)
     return FigureOf(
         name=f"training_{kind}_{series}_{estimator}",
         title=f"Training of {series}, {estimator}",
@@ -152,9 +157,9 @@ def _figure(data, series, estimator, metric, kind, words, draw) -> FigureOf:
         f"{counted(n_steps, 'step')} from {data['step'].min():,} to {data['step'].max():,}, "
         f"{counted(n_layers, 'layer')}, {counted(data['target'].nunique(), 'panel')}{many}; medians over "
         f"{counted(int(data['n_splits'].max()), 'split')}. {words}.",
-        alt=f"Scores by training step and layer. Highest: {number(best.score)}, {best.target}, layer {best.layer}, "
-        f"step {best.step:,}. At the last step the highest is {number(final.score)}, {final.target}, layer "
-        f"{final.layer}.",
+        alt=f"Scores by training step and layer. Highest: {number(best.score)}, {best.target}, "
+        f"{layers.at(SERIES, best.layer)}, step {best.step:,}. At the last step the highest is {number(final.score)}, "
+        f"{final.target}, {layers.at(SERIES, final.layer)}.",
         data=data,
         draw=draw,
     )
@@ -166,10 +171,16 @@ def _thousands(steps: pd.Series) -> tuple[np.ndarray, str]:
     return (values / 1000.0, "training step (thousands)") if values.max() >= 10_000 else (values, "training step")
 
 
+def _axis(data: pd.DataFrame) -> LayerAxis:
+    """Names of the layers, which are those of one network at all steps."""
+    return LayerAxis.of(data.assign(series=SERIES), "series")
+
+
 def _draw_lines(data: pd.DataFrame, metric: str) -> Figure:
     targets, layers = data["target"].unique(), list(data["layer"].unique())
-    colours = dict(zip(layers, colormaps[COLOURS_OF_LAYERS](np.linspace(0.0, 0.9, len(layers))), strict=True))
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    names = dict(zip(layers, _axis(data).short(SERIES), strict=True))
+    colours = dict(zip(layers, colormaps[COLOURS_OF_LAYERS](np.linspace(0.0, 0.8, len(layers))), strict=True))
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0)
     for axis, target in zip(axes, targets, strict=True):
         for place, layer in enumerate(layers):
             own = data[(data["target"] == target) & (data["layer"] == layer)]
@@ -180,16 +191,18 @@ def _draw_lines(data: pd.DataFrame, metric: str) -> Figure:
             )
             opacity = band_opacity(len(layers))
             axis.fill_between(x, own["low"], own["high"], color=colours[layer], alpha=opacity, linewidth=0)
-        title(axis, target, 26 if len(targets) > 1 else 70)
+        title(axis, target, 24 if len(targets) > 1 else 50)
     axes[0].set_ylim(*score_limits(data))
     entries = {}
     if len(layers) <= MAX_PANELS:
         for place, layer in enumerate(layers):
             style = {"color": colours[layer], "marker": MARKERS[place % len(MARKERS)], "markersize": 3, "linewidth": 1}
-            entries[f"layer {layer}"] = Line2D([], [], **style)
+            entries[layer_words(names[layer])] = Line2D([], [], **style)
     else:
-        scale = ScalarMappable(Normalize(layers[0], layers[-1]), colormaps[COLOURS_OF_LAYERS])
-        colour_bar(figure, scale, axes, "layer (counted from 0)")
+        shades = ListedColormap([colours[layer] for layer in layers])
+        bar = colour_bar(figure, ScalarMappable(Normalize(-0.5, len(layers) - 0.5), shades), axes, "layer")
+        kept = thinned(len(layers), MAX_PANELS // 2)
+        bar.set_ticks(kept, labels=[names[layers[place]] for place in kept])
     surround(figure, _thousands(data["step"])[1], METRICS[metric], entries)
     return figure
 
@@ -206,7 +219,7 @@ def _scale(data: pd.DataFrame) -> Normalize:
 def _draw_heat(data: pd.DataFrame, metric: str) -> Figure:
     targets = data["target"].unique()
     figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 55.0)
-    drawn = None
+    names, drawn = _axis(data).short(SERIES), None
     for axis, target in zip(axes, targets, strict=True):
         grid = _grid(data[data["target"] == target])
         drawn = axis.imshow(
@@ -215,10 +228,10 @@ def _draw_heat(data: pd.DataFrame, metric: str) -> Figure:
         ticks = np.unique(np.linspace(0, grid.shape[1] - 1, 3).round().astype(int))
         steps, text = _thousands(pd.Series(grid.columns))
         axis.set_xticks(ticks, [f"{steps[i]:g}" for i in ticks])
-        rows = np.unique(np.linspace(0, len(grid) - 1, min(6, len(grid))).round().astype(int))
-        axis.set_yticks(rows, grid.index[rows])
-        title(axis, target, 26 if len(targets) > 1 else 70)
-    surround(figure, text, "layer (counted from 0)")
+        rows = thinned(len(grid), 6)
+        axis.set_yticks(rows, [names[row] for row in rows])
+        title(axis, target, 24 if len(targets) > 1 else 50)
+    surround(figure, text, "layer")
     colour_bar(figure, drawn, axes, METRICS[metric])
     return figure
 
@@ -229,13 +242,13 @@ def _draw_surface(data: pd.DataFrame, metric: str) -> Figure:
     rows, size = -(-len(targets) // columns), (WIDTH - 4.0) / columns
     height = rows * size + 16.0
     figure = Figure(figsize=(WIDTH * MM, height * MM))
-    figure.subplots_adjust(left=0.02, right=0.92, bottom=22.0 / height, top=1.0 - 5.0 / height, wspace=0.12, hspace=0.3)
-    drawn = None
+    figure.subplots_adjust(left=0.1, right=0.96, bottom=22.0 / height, top=1.0 - 5.0 / height, wspace=0.2, hspace=0.2)
+    names, drawn = _axis(data).short(SERIES), None
     for place, target in enumerate(targets):
         axis = figure.add_subplot(rows, columns, place + 1, projection="3d", computed_zorder=False)
         grid = _grid(data[data["target"] == target])
         steps, text = _thousands(pd.Series(grid.columns))
-        x, y = np.meshgrid(steps, grid.index.to_numpy(dtype=float))
+        x, y = np.meshgrid(steps, np.arange(len(grid), dtype=float))
         # every cell of the grid is drawn: matplotlib would thin out more than 50 rows or columns
         drawn = axis.plot_surface(
             x, y, grid.to_numpy(), cmap="inferno", norm=_scale(data), rcount=len(grid), ccount=grid.shape[1],
@@ -243,14 +256,18 @@ def _draw_surface(data: pd.DataFrame, metric: str) -> Figure:
         )  # fmt: skip
         axis.set_title(shorten(str(target), 26), fontsize=TITLE, pad=-2)
         axis.tick_params(labelsize=SMALL, pad=-4)
-        axis.set_xlabel(text, fontsize=SMALL, labelpad=-9)
-        axis.set_ylabel("layer", fontsize=SMALL, labelpad=-9)
-        for ends in (axis.xaxis, axis.yaxis):
-            ends.set_major_locator(MaxNLocator(4, integer=True))
-        axis.set_zlim(*score_limits(data[["score"]]))
+        axis.set_xticks([steps[0], steps[-1]], [f"{step:g}" for step in (steps[0], steps[-1])], ha="left")
+        ends = [0, len(grid) - 1]
+        axis.set_yticks(ends, [shorten(names[place], 8) for place in ends], ha="right", va="center")
+        low, high = score_limits(data[["score"]])
+        # the last layer's name stands where the lowest scores would
+        kept = [tick for tick in MaxNLocator(3).tick_values(low, high) if low + 0.2 * (high - low) < tick < high]
+        axis.set(zlim=(low, high), zticks=kept)
         axis.view_init(elev=28, azim=-125)
         axis.set_box_aspect((1, 1, 0.75), zoom=0.9)
-    place = figure.add_axes((0.25, 9.0 / height, 0.5, 2.0 / height))
+    directions = f"to the right: {text}; to the left: layer"
+    figure.text(0.5, 15.0 / height, directions, fontsize=SMALL, ha="center")
+    place = figure.add_axes((0.25, 10.0 / height, 0.5, 2.0 / height))
     bar = figure.colorbar(drawn, cax=place, orientation="horizontal")
     bar.set_label(METRICS[metric], fontsize=SMALL)
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=2, pad=1.5)

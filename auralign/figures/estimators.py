@@ -9,15 +9,18 @@ from matplotlib.figure import Figure
 from ..analysis.aggregate import known_median, pivot
 from ..errors import DataError
 from ..statistics import corrected_interval
+from .layer_axis import LayerAxis
 from .layers import layer_data
 from .marks import FLOOR, band_opacity, between, dodge, draw_curve, name_sets, score_limits
 from .saving import FigureOf
 from .style import (
     MAX_PANELS,
     METRICS,
+    PANEL_COLUMNS,
     Look,
     counted,
     feature_looks,
+    grid_columns,
     handle,
     listed,
     number,
@@ -25,7 +28,6 @@ from .style import (
     shorten,
     surround,
     title,
-    whole_numbers,
 )
 
 
@@ -43,7 +45,8 @@ def estimator_layers(summary: pd.DataFrame, metric: str = "r2_corr", looks: dict
         Medians over splits and one standard deviation over splits on either side, on one axis for all estimators.
     """
     estimators = list(summary["estimator"].unique())
-    parts = [layer_data(summary[summary["estimator"] == e], metric).assign(estimator=e) for e in estimators]
+    layers = LayerAxis.of(summary)
+    parts = [layer_data(summary[summary["estimator"] == e], metric, layers).assign(estimator=e) for e in estimators]
     data = pd.concat(parts, ignore_index=True)
     best = data.loc[data["score"].idxmax()]
     n_targets = summary["target"].nunique()
@@ -57,18 +60,20 @@ def estimator_layers(summary: pd.DataFrame, metric: str = "r2_corr", looks: dict
         "side; horizontal lines: feature sets with one layer."
         + (f" {below} of {len(data)} points lie below the axis, which ends at {FLOOR}." if below else ""),
         alt=f"Line plots of score against layer for {listed(estimators)} side by side. Highest: {number(best.score)}, "
-        f"{best.target}, {best.estimator}, {best.features} at layer {best.layer}.",
+        f"{best.target}, {best.estimator}, {best.features} "
+        f"{layers.at(best.features, best.layer)}.",
         data=data,
-        draw=partial(_draw_layers, metric=metric, looks=looks),
+        draw=partial(_draw_layers, metric=metric, looks=looks, layers=layers),
     )
 
 
-def _draw_layers(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None) -> Figure:
+def _draw_layers(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     looks = looks or feature_looks(data["features"])
     targets, estimators = data["target"].unique(), data["estimator"].unique()
     features = list(data["features"].unique())
     grid = [(target, estimator) for target in targets for estimator in estimators]
-    figure, axes = panels(len(grid), len(estimators), 21.0 if len(targets) > 1 else 45.0)
+    columns = grid_columns(len(estimators))
+    figure, axes = panels(len(grid), columns, 26.0 if len(targets) > 1 else 45.0, extra=10.0 + layers.height)
     several = bool((data["n_layers"] > 1).any())
     for axis, (target, estimator) in zip(axes, grid, strict=True):
         own = data[(data["target"] == target) & (data["estimator"] == estimator)]
@@ -76,15 +81,14 @@ def _draw_layers(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None)
             curve = own[own["features"] == name].sort_values("layer")
             if len(curve):
                 draw_curve(axis, curve, name, looks[name], None if several else place, band_opacity(len(features)))
-        title(axis, f"{shorten(target, 60 // len(estimators))}, {estimator}", 80 // len(estimators))
-        if several:
-            whole_numbers(axis)
-        else:
+        title(axis, f"{shorten(target, 36 // columns)}, {estimator}", 50 // columns)
+        if not several:
             name_sets(axis, features)
+    if several:
+        layers.mark(axes, columns)
     axes[0].set_ylim(*score_limits(data))
     entries = {name: handle(looks[name]) for name in features if several}
-    x_label = "layer (counted from 0)" if several else "feature set (one layer each)"
-    surround(figure, x_label, METRICS[metric], entries)
+    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
     return figure
 
 
@@ -119,7 +123,9 @@ def estimator_differences(
     ------
     DataError
     """
+    layers = LayerAxis.of(scores)
     data = difference_data(scores, a, b, metric, level)
+    data.insert(3, "layer_name", layers.name_of(data))
     away = data[(data["low"] > 0) | (data["high"] < 0)]
     largest = data.loc[data["difference"].abs().idxmax()]
     n_targets, n_splits = scores["target"].nunique(), counted(int(data["n_splits"].max()), "split")
@@ -131,12 +137,12 @@ def estimator_differences(
         caption=f"{a} minus {b}: mean {many}over {n_splits} of the difference in {METRICS[metric]} on the same "
         f"test stimuli. Bars: {level:.0%} interval of the corrected resampled t-test over splits, not adjusted for "
         f"the number of layers and targets; long ones are cut at the axis. Filled: it excludes 0 ({len(away)} of "
-        f"{len(data)}).",
+        f"{len(data)}).{layers.one_layer_words}",
         alt=f"Difference of {a} and {b} against layer. {above} of {len(data)} intervals lie above 0 and "
         f"{below} below. Largest difference: {largest.difference:+.3f}, "
-        f"{largest.target}, {largest.features}, layer {largest.layer}.",
+        f"{largest.target}, {largest.features} {layers.at(largest.features, largest.layer)}.",
         data=data,
-        draw=partial(_draw_differences, a=a, b=b, metric=metric, looks=looks),
+        draw=partial(_draw_differences, a=a, b=b, metric=metric, looks=looks, layers=layers),
     )
 
 
@@ -171,17 +177,19 @@ def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: fl
     return pd.concat(tables, ignore_index=True)
 
 
-def _draw_differences(data: pd.DataFrame, a: str, b: str, metric: str, looks: dict[str, Look] | None) -> Figure:
+def _draw_differences(
+    data: pd.DataFrame, a: str, b: str, metric: str, looks: dict[str, Look] | None, layers: LayerAxis
+) -> Figure:
     looks = looks or feature_looks(data["features"])
     targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
     for axis, target in zip(axes, targets, strict=True):
         axis.axhline(0.0, color="0.6", linewidth=0.6)
         for place, name in enumerate(features):
             own = data[(data["target"] == target) & (data["features"] == name)]
             if own.empty:
                 continue
-            x = own["layer"] + dodge(place, len(features))
+            x = layers.place(own) + layers.step * dodge(place, len(features))
             error = between(own["difference"], own["low"], own["high"])
             look, filled = looks[name], ((own["low"] > 0) | (own["high"] < 0)).to_numpy()
             axis.errorbar(x, own["difference"], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
@@ -189,13 +197,11 @@ def _draw_differences(data: pd.DataFrame, a: str, b: str, metric: str, looks: di
                 x, own["difference"], s=9, marker=look.marker, linewidths=0.7, edgecolors=look.colour, zorder=3,
                 facecolors=[look.colour if full else "white" for full in filled], label=name,
             )  # fmt: skip
-        title(axis, target, 26 if len(targets) > 1 else 70)
-        whole_numbers(axis)
+        title(axis, target, 24 if len(targets) > 1 else 50)
+    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     # intervals of a few wild fits must not flatten all others: the axis holds the points
     end = max(1.3 * data["difference"].abs().max(), 0.02)
     axes[0].set_ylim(-end, end)
     entries = {name: handle(looks[name], line=False) for name in features}
-    surround(
-        figure, "layer (counted from 0)", f"{a} minus {b}: difference in {METRICS[metric].split(' (')[0]}", entries
-    )
+    surround(figure, layers.label, f"{a} minus {b}, {METRICS[metric].split(' (')[0]}", entries)
     return figure

@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import DataError
+from .layer_axis import LayerAxis
 from .marks import FLOOR, band_opacity, draw_curve, name_sets, score_limits
 from .saving import FigureOf
 from .style import (
     BAND,
     MAX_PANELS,
     METRICS,
+    PANEL_COLUMNS,
     Look,
     counted,
     feature_looks,
@@ -24,7 +26,6 @@ from .style import (
     panels,
     surround,
     title,
-    whole_numbers,
 )
 
 CEILING = Line2D([], [], color="0.45", linestyle=":", linewidth=1.0)
@@ -35,7 +36,6 @@ def layer_scores(
     estimator: str,
     metric: str = "r2_corr",
     looks: dict[str, Look] | None = None,
-    relative: bool = False,
 ) -> FigureOf:
     """Draw the score per layer: one panel per target, one line per feature set.
 
@@ -43,28 +43,29 @@ def layer_scores(
     ----------
     summary : DataFrame
         One row per features x layer x target x estimator: `features`, `layer`, `target`, `estimator`, `n_splits`,
-        `<metric>_median`, `<metric>_sd` (corrected scores have none), and where known `noise_ceiling` with its
-        interval, or the `ceiling` of synthetic responses.
+        `<metric>_median`, `<metric>_sd` (corrected scores have none), and where known `layer_name` and
+        `noise_ceiling` with its interval, or the `ceiling` of synthetic responses.
     estimator : str
     metric : str
         r2_corr, r2, r2_corr_c2 or r2_corr_c.
     looks : dict of str to Look, optional
         `feature_looks` of all feature sets.
-    relative : bool
-        Layers by relative depth, 0 first and 1 last, for networks of different depth.
 
     Returns
     -------
     FigureOf
-        Lines are medians over splits, bands one standard deviation over splits on either side. A feature set with one
-        layer, such as a baseline, is a horizontal line across; where all have one layer, they stand side by side.
+        Layers by relative depth, or by name where one feature set alone has several (`LayerAxis`). Lines are medians
+        over splits, bands one standard deviation over splits on either side. A feature set with one layer, such as a
+        baseline, is a horizontal line across; where all have one layer, they stand side by side.
         More than 12 targets are one panel: medians over targets of both.
 
     Raises
     ------
     DataError
     """
-    data = layer_data(summary[summary["estimator"] == estimator], metric, relative)
+    own = summary[summary["estimator"] == estimator]
+    layers = LayerAxis.of(own)
+    data = layer_data(own, metric, layers)
     if data.empty:
         raise DataError(f"there are no scores of estimator {estimator!r}; there are {summary['estimator'].unique()}.")
     several = bool((data["n_layers"] > 1).any())
@@ -86,20 +87,20 @@ def layer_scores(
         name=f"layers_{estimator}" + ("" if metric == "r2_corr" else f"_{metric}"),
         title=f"Score per layer, {estimator}",
         caption=caption.strip(),
-        alt=_alt(data, estimator),
+        alt=_alt(data, estimator, layers),
         data=data,
-        draw=partial(draw_layer_scores, metric=metric, looks=looks, relative=relative),
+        draw=partial(draw_layer_scores, metric=metric, looks=looks, layers=layers),
     )
 
 
-def layer_data(summary: pd.DataFrame, metric: str, relative: bool = False) -> pd.DataFrame:
+def layer_data(summary: pd.DataFrame, metric: str, layers: LayerAxis) -> pd.DataFrame:
     """Lay out what `layer_scores` draws, one row per target x features x layer.
 
     Returns
     -------
     DataFrame
-        `target`, `features`, `layer`, `x` (the layer, or its relative depth), `score`, `low`, `high`, `ceiling`,
-        `ceiling_low`, `ceiling_high` (NaN where unknown), `n_layers`, `n_splits`, `n_targets`.
+        `target`, `features`, `layer`, `layer_name`, `x` (place on the axis, see `LayerAxis`), `score`, `low`, `high`,
+        `ceiling`, `ceiling_low`, `ceiling_high` (NaN where unknown), `n_layers`, `n_splits`, `n_targets`.
     """
     columns = {
         "score": f"{metric}_median",
@@ -123,29 +124,21 @@ def layer_data(summary: pd.DataFrame, metric: str, relative: bool = False) -> pd
         known.insert(0, "target", f"median of {n_targets:,} targets")
         known["n_splits"] = known["n_splits"].astype(int)
     known["n_layers"] = known.groupby("features")["layer"].transform("nunique")
-    known["x"] = relative_depth(known) if relative else known["layer"].astype(float)
+    known["x"] = layers.place(known)
+    known["layer_name"] = layers.name_of(known)
     known["low"], known["high"] = known["score"] - known["spread"], known["score"] + known["spread"]
     known["n_targets"] = 1 if n_targets <= MAX_PANELS else n_targets
-    order = ["target", "features", "layer", "x", "score", "low", "high"]
+    order = ["target", "features", "layer", "layer_name", "x", "score", "low", "high"]
     tail = ["ceiling", "ceiling_low", "ceiling_high", "n_layers", "n_splits", "n_targets"]
     return known[[*order, *tail]].reset_index(drop=True)
 
 
-def relative_depth(rows: pd.DataFrame) -> pd.Series:
-    """Relative depth of every row's layer in its feature set: 0 first, 1 last, 0 for the only one."""
-    place = rows.groupby("features")["layer"].rank(method="dense") - 1.0
-    last = rows.groupby("features")["layer"].transform("nunique") - 1.0
-    return place / last.clip(lower=1.0)
-
-
-def draw_layer_scores(
-    data: pd.DataFrame, metric: str = "r2_corr", looks: dict[str, Look] | None = None, relative: bool = False
-) -> Figure:
+def draw_layer_scores(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     """Draw what `layer_data` laid out."""
     looks = looks or feature_looks(data["features"])
     targets, features = data["target"].unique(), list(data["features"].unique())
     several = bool((data["n_layers"] > 1).any())
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
     for axis, target in zip(axes, targets, strict=True):
         own = data[data["target"] == target]
         for place, name in enumerate(features):
@@ -153,22 +146,17 @@ def draw_layer_scores(
             if len(curve):
                 draw_curve(axis, curve, name, looks[name], None if several else place, band_opacity(len(features)))
         _draw_ceiling(axis, own.iloc[0])
-        title(axis, target, 26 if len(targets) > 1 else 70)
-        if several and not relative:
-            whole_numbers(axis)
-        elif not several:
+        title(axis, target, 24 if len(targets) > 1 else 50)
+        if not several:
             name_sets(axis, features)
+    if several:
+        layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     axes[0].set_ylim(*score_limits(data))
     entries = {name: handle(looks[name]) for name in features if several}
     if data["ceiling"].notna().any():
         entries["ceiling"] = CEILING
-    x_label = _x_label(relative) if several else "feature set (one layer each)"
-    surround(figure, x_label, METRICS[metric], entries)
+    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
     return figure
-
-
-def _x_label(relative: bool) -> str:
-    return "relative depth of the layer (0 first, 1 last)" if relative else "layer (counted from 0)"
 
 
 def _draw_ceiling(axis: Axes, row: pd.Series) -> None:
@@ -186,12 +174,16 @@ def _ceiling_words(data: pd.DataFrame) -> str:
     return "Dotted: known ceiling. "
 
 
-def _alt(data: pd.DataFrame, estimator: str) -> str:
+def _alt(data: pd.DataFrame, estimator: str, layers: LayerAxis) -> str:
     best = data.loc[data.groupby("target", sort=False)["score"].idxmax().dropna()]
-    words = [f"{row.target} {number(row.score)} ({row.features}, layer {row.layer})" for row in best.itertuples()]
+    words = [
+        f"{row.target} {number(row.score)} ({row.features} {layers.at(row.features, row.layer)})"
+        for row in best.itertuples()
+    ]
     top = best.loc[best["score"].idxmax()]
     n_panels = counted(data["target"].nunique(), "panel")
     return (
         f"Line plots of score against layer, {estimator}, {n_panels}. Highest of all: {number(top.score)}, "
-        f"{top.target}, {top.features} at layer {top.layer}. Highest per panel: {listed(words, MAX_PANELS)}."
+        f"{top.target}, {top.features} {layers.at(top.features, top.layer)}. "
+        f"Highest per panel: {listed(words, MAX_PANELS)}."
     )

@@ -9,6 +9,7 @@ from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from .layer_axis import LayerAxis, text_width, thinned
 from .saving import FigureOf
 from .style import SMALL, WIDTH, colour_bar, counted, frame, number, panels, surround, title
 
@@ -64,6 +65,7 @@ def best_layer_map(
     cell: float = CELL,
     name: str = "",
     min_score: float = 0.0,
+    layers: LayerAxis | None = None,
 ) -> FigureOf:
     """Draw the best layer of every voxel on a flat map.
 
@@ -75,11 +77,13 @@ def best_layer_map(
         As in `score_map`.
     min_score : float
         Voxels that no layer predicts better than this are grey: their best layer means nothing.
+    layers : LayerAxis, optional
+        Of the feature set, for the names of its layers; without it the colours are relative depths.
 
     Returns
     -------
     FigureOf
-        A layer is counted from 0; a place shows the median of the voxels in it.
+        Layers by name, or by relative depth (0 first, 1 last); a place shows the median of the voxels in it.
 
     Raises
     ------
@@ -87,16 +91,43 @@ def best_layer_map(
     """
     value = (chosen["pos"] - 1.0).where(chosen["score"] > min_score)
     data = map_data(chosen.assign(value=value), targets, subjects, cell)
-    n_layers, known = int(chosen["n_layers"].max()), data["value"].dropna()
+    n_layers, known = int(chosen["n_layers"].max()), data["value"].dropna() / max(chosen["n_layers"].max() - 1.0, 1.0)
     unpredicted = int(value.isna().sum())
+    ticks, what = layer_ticks(layers, n_layers)
     return _figure(
         data, chosen, subjects, cell, f"layer_map_{name}", f"Best layer per voxel, {name}",
-        f"Best layer per voxel (counted from 0, mean over splits), {name}; grey: {counted(unpredicted, 'voxel')} "
+        f"Best layer per voxel (mean over splits), {name}; grey: {counted(unpredicted, 'voxel')} "
         f"that no layer predicts better than {min_score:g}",
-        f"Median best layer over places: {known.median():.1f} of 0 to {n_layers - 1}; quartiles "
-        f"{known.quantile(0.25):.1f} and {known.quantile(0.75):.1f}.",
-        partial(_draw, what="best layer (counted from 0)", limits=(0.0, n_layers - 1.0), n_layers=n_layers),
+        f"Median relative depth of the best layer over places (0 first, 1 last): {known.median():.2f}; quartiles "
+        f"{known.quantile(0.25):.2f} and {known.quantile(0.75):.2f}.",
+        partial(_draw, what=what, limits=(0.0, n_layers - 1.0), n_layers=n_layers, ticks=ticks),
     )  # fmt: skip
+
+
+def layer_ticks(layers: LayerAxis | None, n_layers: int, room: float | None = None) -> tuple[dict[float, str], str]:
+    """Make ticks of a colour bar of layers, counted from 0.
+
+    Parameters
+    ----------
+    layers : LayerAxis, optional
+        Of the feature set.
+    n_layers : int
+    room : float, optional
+        Length of a horizontal bar, mm, on which names must fit beside each other.
+
+    Returns
+    -------
+    dict of float to str
+        Names of layers, thinned, or where they are not known relative depths.
+    str
+        The label of the bar.
+    """
+    names = layers.labels() if layers is not None else []
+    if len(names) != n_layers:
+        last = n_layers - 1.0
+        return {0.0: "0", last / 2: "0.5", last: "1"}, "best layer, relative depth (0 first, 1 last)"
+    most = 6 if room is None else int(room // (text_width(max(names, key=len)) + 2.0))
+    return {float(place): names[place] for place in thinned(n_layers, most)}, "best layer"
 
 
 def _figure(data, chosen, subjects, cell, name, heading, what, words, draw) -> FigureOf:
@@ -158,7 +189,13 @@ def map_data(values: pd.DataFrame, targets: pd.DataFrame, subjects: bool, cell: 
     return data
 
 
-def _draw(data: pd.DataFrame, what: str, limits: tuple[float, float], n_layers: int | None) -> Figure:
+def _draw(
+    data: pd.DataFrame,
+    what: str,
+    limits: tuple[float, float],
+    n_layers: int | None,
+    ticks: dict[float, str] | None = None,
+) -> Figure:
     maps, sides = list(data["map"].unique()), sorted(data["hemi"].unique())
     # two maps side by side where there are several
     across = len(sides) * (2 if len(maps) > 1 else 1)
@@ -179,11 +216,13 @@ def _draw(data: pd.DataFrame, what: str, limits: tuple[float, float], n_layers: 
         axis.imshow(values, cmap=colours, norm=norm, extent=extent, origin="lower", interpolation="nearest")
         frame(axis, ())
         axis.tick_params(labelsize=SMALL)
-        title(axis, f"{one} {side}".strip(), 30)
+        title(axis, f"{one} {side}".strip(), 34 // across + 4)
     surround(figure, "x (mm)", "y (mm)")
     bar = ScalarMappable(norm, colours)
-    ticks = {"ticks": range(0, n_layers, max(1, n_layers // 6))} if n_layers is not None else {}
-    colour_bar(figure, bar, axes, what, shrink=0.95, aspect=20, **ticks)
+    drawn = colour_bar(figure, bar, axes, what, shrink=0.95, aspect=20)
+    if ticks is not None:
+        drawn.set_ticks(list(ticks), labels=list(ticks.values()))
+        drawn.ax.minorticks_off()
     return figure
 
 

@@ -149,7 +149,7 @@ def _draw(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, roles:
     looks = looks or feature_looks(data["features"], roles)
     targets = list(data["target"].unique())
     order = list(data[data["target"] == targets[0]].sort_values("rank")["features"])
-    figure, axes = panels(len(targets), height=max(14.0, 5.0 + 3.2 * len(order)), extra=10.0)
+    figure, axes = panels(len(targets), height=max(16.0, 6.0 + 4.0 * len(order)), extra=10.0)
     for axis, target in zip(axes, targets, strict=True):
         own = data[data["target"] == target].set_index("features").reindex(order)
         baseline = own[own["role"] == "baseline"]["score"]
@@ -162,8 +162,8 @@ def _draw(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, roles:
                 row["score"], place, xerr=error, color=looks[name].colour, marker=looks[name].marker, markersize=3.2,
                 linewidth=0.8, linestyle="none", label=name,
             )  # fmt: skip
-        axis.set_yticks(range(len(order)), [shorten(name, 20) for name in order])
-        title(axis, target, 24 if len(targets) > 1 else 60)
+        axis.set_yticks(range(len(order)), [shorten(name, 16) for name in order])
+        title(axis, target, 24 if len(targets) > 1 else 50)
     axes[0].set_ylim(len(order) - 0.4, -0.6)  # the first on top
     surround(figure, METRICS[metric])
     return figure

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import AuralignError
+from .contrast import darken
 
 PNG_DPI = 200
 
@@ -33,6 +34,8 @@ class FigureOf:
         Exactly what is drawn.
     draw : callable
         Makes the Figure from `data`.
+    appendix : bool
+        Whether a report shows it among the diagnostics at its end.
     """
 
     name: str
@@ -41,6 +44,7 @@ class FigureOf:
     alt: str
     data: pd.DataFrame
     draw: Callable[[pd.DataFrame], Figure]
+    appendix: bool = False
 
     @cached_property
     def figure(self) -> Figure:
@@ -49,26 +53,26 @@ class FigureOf:
         matplotlib's layout goes on from the last one at each drawing, and its solver rounds differently from one Python
         process to the next. So it is done once, here, and places are rounded to a ten thousandth of a millimetre.
         """
-        figure = self.draw(self.data)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for axis in figure.axes:
-            axis.set_position(np.round(axis.get_position(original=True).bounds, 6))
-        return figure
+        return _laid_out(self.draw(self.data))
+
+    @cached_property
+    def dark_figure(self) -> Figure:
+        """The same figure in colours for a dark page (`contrast.darken`)."""
+        return darken(_laid_out(self.draw(self.data)))
 
     def noting(self, sentence: str) -> "FigureOf":
         """Return the same with a sentence added to the caption."""
         return replace(self, caption=f"{self.caption} {sentence}")
 
-    def png(self, dpi: int = PNG_DPI) -> bytes:
-        """Return the figure as a PNG."""
+    def png(self, dpi: int = PNG_DPI, dark: bool = False) -> bytes:
+        """Return the figure as a PNG; `dark`: for a dark page."""
         buffer = io.BytesIO()
         metadata = {"Software": None, "Title": self.title, "Description": self.alt}
-        self.figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
+        self._figure(dark).savefig(buffer, format="png", dpi=dpi, metadata=metadata)
         return buffer.getvalue()
 
-    def svg(self) -> bytes:
-        """Return the figure as an SVG: equal bytes for equal data.
+    def svg(self, dark: bool = False) -> bytes:
+        """Return the figure as an SVG: equal bytes for equal data; `dark`: for a dark page.
 
         Text is drawn as paths: labels were laid out with the metrics of matplotlib's own font, which readers' machines
         do not have, and stand in the file as comments beside. Maps and large clouds of points are embedded as pixels.
@@ -76,7 +80,7 @@ class FigureOf:
         buffer = io.BytesIO()
         metadata = {"Date": None, "Title": self.title, "Description": self.alt}
         with matplotlib.rc_context({"svg.hashsalt": self.name, "svg.fonttype": "path"}):
-            self.figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata=metadata)
+            self._figure(dark).savefig(buffer, format="svg", dpi=PNG_DPI, metadata=metadata)
         return buffer.getvalue()
 
     def save(self, folder: Path | str) -> list[Path]:
@@ -100,6 +104,18 @@ class FigureOf:
             ) from error
         return paths
 
+    def _figure(self, dark: bool) -> Figure:
+        return self.dark_figure if dark else self.figure
+
     def _repr_png_(self) -> bytes:
         """Show the figure in a notebook."""
         return self.png()
+
+
+def _laid_out(figure: Figure) -> Figure:
+    """Lay a figure out and fix the places of its panels."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position(np.round(axis.get_position(original=True).bounds, 6))
+    return figure

@@ -69,8 +69,8 @@ def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | N
     axis.plot([low, high], [low, high], color="0.6", linewidth=0.7, zorder=0)
     scatter_by(axis, data["x"], data["y"], [looks[name] for name in data["features"]])
     axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    axis.set_xlabel(f"{a}: median R² over splits", fontsize=7)
-    axis.set_ylabel(f"{b}: median R² over splits", fontsize=7)
+    axis.set_xlabel(f"{a}: median R² over splits", fontsize=SMALL)
+    axis.set_ylabel(f"{b}: median R² over splits", fontsize=SMALL)
     surround(figure, entries={name: handle(looks[name], line=False) for name in data["features"].unique()})
     return figure
 

@@ -7,10 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from .contrast import text_on
+from .layer_axis import LayerAxis
 from .marks import between, dodge, draw_curve
 from .saving import FigureOf
 from .style import (
     MAX_PANELS,
+    PANEL_COLUMNS,
     SMALL,
     Look,
     colour_bar,
@@ -22,7 +25,6 @@ from .style import (
     shorten,
     surround,
     title,
-    whole_numbers,
 )
 
 
@@ -47,18 +49,18 @@ def selected_counts(selection: pd.DataFrame, estimator: str, looks: dict[str, Lo
     DataError
     """
     columns = {"n_selected_mean": "n_selected", "n_selected_min": "low", "n_selected_max": "high"}
-    data, n_targets, many = _across_splits(selection, estimator, columns)
+    data, layers, n_targets, many = _across_splits(selection, estimator, columns)
     most = data.loc[data["n_selected"].idxmax()]
     n_splits = counted(int(selection["n_splits"].max()), "split")
     return FigureOf(
         name=f"selected_{estimator}",
         title=f"Number of selected features, {estimator}",
         caption=f"Features that {estimator} selects, of all of a layer; {n_targets}. Points: {many}means over "
-        f"{n_splits}; bars: {many}smallest and largest number of any split.",
-        alt=f"Numbers of selected features against layer. Most: {most.n_selected:.0f}, {most.target}, {most.features}, "
-        f"layer {most.layer}.",
+        f"{n_splits}; bars: {many}smallest and largest number of any split.{layers.one_layer_words}",
+        alt=f"Numbers of selected features against layer. Most: {most.n_selected:.0f}, {most.target}, {most.features} "
+        f"{layers.at(most.features, most.layer)}.",
         data=data,
-        draw=partial(_draw_counts, looks=looks),
+        draw=partial(_draw_counts, looks=looks, layers=layers),
     )
 
 
@@ -81,8 +83,8 @@ def selection_stability(selection: pd.DataFrame, estimator: str, looks: dict[str
     DataError
     """
     columns = {"stability": "score", "stability_low": "low", "stability_high": "high", "stability_chance": "chance"}
-    data, n_targets, many = _across_splits(selection, estimator, columns)
-    data["x"] = data["layer"].astype(float)
+    data, layers, n_targets, many = _across_splits(selection, estimator, columns)
+    data["x"] = layers.place(data)
     most = data.loc[data["score"].idxmax()]
     n_splits = counted(int(selection["n_splits"].max()), "split")
     nothing = int(data["score"].isna().sum())
@@ -93,10 +95,11 @@ def selection_stability(selection: pd.DataFrame, estimator: str, looks: dict[str
         f"2018: 1 the same features every time, dotted: chance); {n_targets}. Lines: {many}stability; bands: "
         f"{many}95 % interval, which takes splits as independent, although they share stimuli, and so is too narrow."
         + (f" {nothing} of {len(data)} points are undefined: nothing was selected." if nothing else ""),
-        alt=f"Stability of selection against layer. Highest: {number(most.score)}, {most.target}, {most.features}, "
-        f"layer {most.layer}; median {number(data['score'].median())}, chance {number(data['chance'].median())}.",
+        alt=f"Stability of selection against layer. Highest: {number(most.score)}, {most.target}, {most.features} "
+        f"{layers.at(most.features, most.layer)}; median {number(data['score'].median())}, chance "
+        f"{number(data['chance'].median())}.",
         data=data,
-        draw=partial(_draw_stability, looks=looks),
+        draw=partial(_draw_stability, looks=looks, layers=layers),
     )
 
 
@@ -145,61 +148,69 @@ def selection_agreement(selection: pd.DataFrame, estimator: str, across: str = "
     )
 
 
-def _across_splits(selection: pd.DataFrame, estimator: str, columns: dict[str, str]) -> tuple[pd.DataFrame, str, str]:
-    """Take the rows across splits, renamed, and condense many targets: table, number of targets, what was done."""
+def _across_splits(
+    selection: pd.DataFrame, estimator: str, columns: dict[str, str]
+) -> tuple[pd.DataFrame, LayerAxis, str, str]:
+    """Take the rows across splits and condense many targets: table, layers, number of targets, what was done."""
     own = selection[(selection["across"] == "split") & (selection["estimator"] == estimator)]
     if own.empty:
         raise DataError(f"there is no selection of {estimator!r} across splits: {selection['estimator'].unique()}.")
     data = own[["target", "features", "layer", *columns]].rename(columns=columns).reset_index(drop=True)
-    n_targets = data["target"].nunique()
+    layers, n_targets = LayerAxis.of(own), data["target"].nunique()
     if n_targets <= MAX_PANELS:
-        return data, counted(n_targets, "target"), ""
+        data.insert(3, "layer_name", layers.name_of(data))
+        return data, layers, counted(n_targets, "target"), ""
     data = data.drop(columns="target").groupby(["features", "layer"], sort=False).median().reset_index()
     data.insert(0, "target", f"median of {n_targets:,} targets")
-    return data, counted(n_targets, "target"), "medians over targets of the "
+    data.insert(3, "layer_name", layers.name_of(data))
+    return data, layers, counted(n_targets, "target"), "medians over targets of the "
 
 
-def _draw_counts(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
+def _draw_counts(data: pd.DataFrame, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     looks = looks or feature_looks(data["features"])
     targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
     for axis, target in zip(axes, targets, strict=True):
         for place, name in enumerate(features):
             own = data[(data["target"] == target) & (data["features"] == name)]
             error = between(own["n_selected"], own["low"], own["high"])
             axis.errorbar(
-                own["layer"] + dodge(place, len(features)), own["n_selected"], yerr=error, color=looks[name].colour,
-                marker=looks[name].marker, markersize=3, linestyle="none", elinewidth=0.7, label=name,
+                layers.place(own) + layers.step * dodge(place, len(features)), own["n_selected"], yerr=error,
+                color=looks[name].colour, marker=looks[name].marker, markersize=3, linestyle="none", elinewidth=0.7,
+                label=name,
             )  # fmt: skip
-        title(axis, target, 26 if len(targets) > 1 else 70)
-        whole_numbers(axis)
+        title(axis, target, 24 if len(targets) > 1 else 50)
+    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     axes[0].set_ylim(bottom=0)
     entries = {name: handle(looks[name], line=False) for name in features}
-    surround(figure, "layer (counted from 0)", "number of selected features", entries)
+    surround(figure, layers.label, "number of selected features", entries)
     return figure
 
 
-def _draw_stability(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
+def _draw_stability(data: pd.DataFrame, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     looks = looks or feature_looks(data["features"])
     targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
     for axis, target in zip(axes, targets, strict=True):
         for name in features:
             own = data[(data["target"] == target) & (data["features"] == name)].sort_values("layer")
             draw_curve(axis, own, name, looks[name])
-            axis.plot(own["layer"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
-        title(axis, target, 26 if len(targets) > 1 else 70)
-        whole_numbers(axis)
+            axis.plot(own["x"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
+        title(axis, target, 24 if len(targets) > 1 else 50)
+    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     axes[0].set_ylim(min(-0.05, np.nanmin(data["chance"].to_numpy(), initial=0.0)), 1.02)
     entries = {name: handle(looks[name]) for name in features}
-    surround(figure, "layer (counted from 0)", "stability of selection", entries)
+    surround(figure, layers.label, "stability of selection", entries)
     return figure
 
 
 def _draw_agreement(data: pd.DataFrame) -> Figure:
     features = list(data["features"].unique())
     names = list(dict.fromkeys([*data["a"], *data["b"]]))
-    figure, axes = panels(len(features), columns=min(2, len(features)), height=32.0, extra=18.0)
+    # two panels side by side where their cells are wide enough for a number
+    columns = min(2, len(features)) if len(names) <= MAX_PANELS // 2 else 1
+    height = 34.0 if columns == 2 else float(np.clip(4.5 * len(names) + 8.0, 34.0, 64.0))
+    figure, axes = panels(len(features), columns, height, extra=18.0)
     position = {name: place for place, name in enumerate(names)}
     drawn = None
     for axis, name in zip(axes, features, strict=True):
@@ -212,15 +223,16 @@ def _draw_agreement(data: pd.DataFrame) -> Figure:
                 if np.isfinite(value):
                     axis.text(
                         j, i, _one_digit(value), ha="center", va="center", fontsize=SMALL,
-                        color="white" if abs(value) > 0.7 else "black",
+                        color=text_on(drawn.to_rgba(value)),
                     )  # fmt: skip
         ticks = range(len(names)) if len(names) <= 2 * MAX_PANELS else []
-        axis.set_xticks(ticks, [shorten(names[i], 14) for i in ticks], rotation=60, ha="right")
-        axis.set_yticks(ticks, [shorten(names[i], 14) for i in ticks])
-        title(axis, name, 30)
+        axis.set_xticks(ticks, [shorten(names[i], 12) for i in ticks], rotation=60, ha="right")
+        axis.set_yticks(ticks, [shorten(names[i], 12) for i in ticks])
+        title(axis, name, 24)
     colour_bar(figure, drawn, axes, "agreement (0 chance, 1 identical)")
     return figure
 
 
 def _one_digit(value: float) -> str:
-    return f"{value:.1f}".replace("-0.0", "0.0")
+    """Write an agreement without the zero before the point, so that it fits into its cell: .3, -.1, 0, 1."""
+    return f"{value:.1f}".replace("0.0", "0").replace("1.0", "1").replace("0.", ".").replace("-0", "0")

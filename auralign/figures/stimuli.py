@@ -1,5 +1,6 @@
 """Predicted against measured responses, stimulus by stimulus."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -7,7 +8,7 @@ from ..errors import DataError
 from ..scores import pearson
 from .marks import scatter_by
 from .saving import FigureOf
-from .style import MAX_PANELS, SMALL, category_looks, counted, handle, listed, number, panels, surround, title
+from .style import MAX_PANELS, category_looks, counted, handle, listed, number, panels, surround, title
 
 NO_CATEGORY = "all stimuli"
 
@@ -71,7 +72,9 @@ def _correlation(rows: pd.DataFrame) -> float:
 
 def _draw(data: pd.DataFrame) -> Figure:
     targets, looks = list(data["target"].unique()), category_looks(sorted(data["category"].unique()))
-    figure, axes = panels(len(targets), height=29.0 if len(targets) > 1 else 75.0, share=(False, False))
+    figure, axes = panels(len(targets), height=32.0 if len(targets) > 1 else 75.0, share=(False, False))
+    # responses of components are thousandths: a factor in the label instead of many zeros at the axes
+    unit = _unit(data[["measured", "predicted"]].abs().to_numpy().max())
     for axis, target in zip(axes, targets, strict=True):
         own = data[data["target"] == target]
         ends = [own[["measured", "predicted"]].to_numpy().min(), own[["measured", "predicted"]].to_numpy().max()]
@@ -79,12 +82,17 @@ def _draw(data: pd.DataFrame) -> Figure:
         axis.vlines(own["measured"], own["low"], own["high"], color="0.75", linewidth=0.4, zorder=1)
         points = scatter_by(axis, own["measured"], own["predicted"], [looks[name] for name in own["category"]], 7.0)
         points.set_zorder(2)
-        title(axis, f"{target}, r = {number(_correlation(own))}", 26 if len(targets) > 1 else 70)
+        title(axis, f"{target}, r = {number(_correlation(own))}", 24 if len(targets) > 1 else 50)
         axis.locator_params(nbins=4)
-        # responses of components are thousandths: an exponent at the axis instead of many zeros
-        axis.ticklabel_format(scilimits=(-2, 4))
         for ends_of in (axis.xaxis, axis.yaxis):
-            ends_of.get_offset_text().set_fontsize(SMALL)
+            ends_of.set_major_formatter(lambda value, _: f"{value / unit:.6g}")
     entries = {name: handle(look, line=False) for name, look in looks.items() if len(looks) > 1}
-    surround(figure, "measured response (units of the data)", "predicted response (the same units)", entries)
+    units = "units of the data" if unit == 1.0 else f"{unit:g} units of the data"
+    surround(figure, f"measured response ({units})", "predicted response (the same units)", entries)
     return figure
+
+
+def _unit(largest: float) -> float:
+    """Power of ten by which ticks are divided: 1 for values from a tenth to ten thousands."""
+    exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
+    return 1.0 if -1 <= exponent <= 4 else 10.0**exponent

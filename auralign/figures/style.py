@@ -13,17 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from seaborn import color_palette
 
 MM = 1 / 25.4  # inches
 # one column of a journal page, mm
 WIDTH = 89.0
-# points: labels and legends, titles of panels; nothing is smaller
-SMALL, TITLE = 6.0, 6.5
+# points: labels and legends, titles of panels; nothing is smaller, and no page shows a figure narrower than it is
+SMALL, TITLE = 8.0, 8.5
 # mm; a line of small type
-LINE = 3.2
-PANEL_COLUMNS = 3
+LINE = 4.0
+PANEL_COLUMNS = 2
 # more targets or regions than this are not drawn one by one
 MAX_PANELS = 12
 # the eight colours of Okabe & Ito (2008), "Color universal design", without yellow, which is too light for lines on
@@ -98,9 +97,9 @@ def category_looks(categories: Iterable[str]) -> dict[str, Look]:
 def panels(
     n: int,
     columns: int | None = None,
-    height: float = 26.0,
+    height: float = 30.0,
     share: tuple[bool | str, bool | str] = (True, True),
-    extra: float = 8.0,
+    extra: float = 10.0,
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure of one column's width with n panels, row by row.
 
@@ -108,7 +107,7 @@ def panels(
     ----------
     n : int
     columns : int, optional
-        At most 3 by default.
+        At most 2 by default.
     height : float
         Of a row of panels, mm.
     share : tuple of two
@@ -138,6 +137,11 @@ def panels(
     return figure, axes
 
 
+def grid_columns(n: int) -> int:
+    """Columns of a grid of panels with n of them to a target: n side by side if these are up to three, else two."""
+    return n if n <= 3 else 2
+
+
 def frame(axis: Axes, sides: Sequence[str] = ("left", "bottom")) -> None:
     """Set the size of tick labels and the lines around a panel."""
     axis.tick_params(labelsize=SMALL, width=0.5, length=2, pad=1.5)
@@ -159,11 +163,6 @@ def shorten(text: str, most: int) -> str:
     return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
 
 
-def whole_numbers(axis: Axes) -> None:
-    """Tick the x axis at whole numbers, as of layers."""
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-
-
 def surround(
     figure: Figure, x: str | None = None, y: str | None = None, entries: dict[str, Line2D] | None = None
 ) -> None:
@@ -171,10 +170,10 @@ def surround(
 
     The panels keep their size: the figure grows by the rows of the legend. To be called when all panels are there.
     """
-    names = [shorten(name, 60) for name in entries or {}]
+    names = [shorten(name, 44) for name in entries or {}]
     rows = 0
     if names:
-        columns = int(np.clip(84 // (max(map(len, names)) + 7), 1, min(5, len(names))))
+        columns = int(np.clip(60 // (max(map(len, names)) + 6), 1, min(4, len(names))))
         rows = -(-len(names) // columns)
         figure.legend(
             list(entries.values()), names, loc="lower center", ncols=columns, frameon=False, fontsize=SMALL,

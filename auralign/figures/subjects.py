@@ -6,12 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
-from .layers import relative_depth
+from .layer_axis import LayerAxis
 from .marks import band_opacity, draw_curve, name_sets, score_limits
 from .saving import FigureOf
 from .style import (
     MAX_PANELS,
     METRICS,
+    PANEL_COLUMNS,
     Look,
     counted,
     feature_looks,
@@ -21,7 +22,6 @@ from .style import (
     panels,
     surround,
     title,
-    whole_numbers,
 )
 
 ERRORS = {
@@ -38,27 +38,26 @@ def median_layers(
     error: str = "sem_morey",
     looks: dict[str, Look] | None = None,
     summary: pd.DataFrame | None = None,
-    relative: bool = False,
 ) -> FigureOf:
     """Draw the median over targets per layer, one line per feature set.
 
     Parameters
     ----------
     layers : DataFrame
-        layers.tsv: `features`, `estimator`, `layer`, `metric`, `score`, `pooled`, `n_subjects`, `n_targets` and errors.
+        layers.tsv: `features`, `estimator`, `layer`, `metric`, `score`, `pooled`, `n_subjects`, `n_targets` and errors,
+        and where known `layer_name`.
     estimator, metric : str
     error : str
         Column of `layers`: `sem_morey`, `sem` or `sem_between`.
     looks : dict of str to Look, optional
     summary : DataFrame, optional
         summary.tsv. Without two subjects the bands then are the quartiles over targets.
-    relative : bool
-        Layers by relative depth.
 
     Returns
     -------
     FigureOf
-        With two subjects or more: means over subjects of their medians over targets, bands the error on either side.
+        Layers by relative depth, or by name where one feature set alone has several (`LayerAxis`). With two subjects or
+        more: means over subjects of their medians over targets, bands the error on either side.
         Else the median over all targets.
 
     Raises
@@ -77,23 +76,24 @@ def median_layers(
         words = "bands: quartiles over targets (how much targets differ, no error of the median)"
     elif not over_subjects:
         words = "no interval: there are no two subjects"
-    data = data.assign(low=low_high[0], high=low_high[1], x=_x(data, relative))
+    places = LayerAxis.of(layers)
+    data = data.assign(low=low_high[0], high=low_high[1], x=places.place(data), layer_name=places.name_of(data))
     best, n_targets = data.loc[data["score"].idxmax()], counted(int(data["n_targets"].max()), "target")
     what = (
         f"means over {counted(int(data['n_subjects'].min()), 'subject')} of each one's median over targets"
         if over_subjects
         else "medians over targets"
     )
-    columns = ["features", "layer", "x", "score", "low", "high", "n_subjects", "n_targets"]
+    columns = ["features", "layer", "layer_name", "x", "score", "low", "high", "n_subjects", "n_targets"]
     return FigureOf(
         name=f"median_{estimator}_{metric}",
         title=f"Median over targets per layer, {estimator}",
         caption=f"Scores ({METRICS[metric]}) on the test stimuli per layer, {estimator}; {n_targets}. Lines: "
         f"{what} (of each target's median over splits); {words}.",
-        alt=f"Line plot of the median score against layer. Highest: {number(best.score)}, {best.features} at layer "
-        f"{best.layer}. {_highest(data, 'features')}",
+        alt=f"Line plot of the median score against layer. Highest: {number(best.score)}, {best.features} "
+        f"{places.at(best.features, best.layer)}. {_highest(data, 'features', places)}",
         data=data[columns].reset_index(drop=True),
-        draw=partial(_draw, panel=None, metric=metric, looks=looks, relative=relative),
+        draw=partial(_draw, panel=None, metric=metric, looks=looks, layers=places),
     )
 
 
@@ -103,7 +103,6 @@ def region_layers(
     metric: str = "r2_corr",
     error: str = "sem_morey",
     looks: dict[str, Look] | None = None,
-    relative: bool = False,
 ) -> FigureOf:
     """Draw the median over targets per layer, one panel per region, one line per feature set.
 
@@ -111,7 +110,7 @@ def region_layers(
     ----------
     regions : DataFrame
         regions.tsv: as layers.tsv, with `region`.
-    estimator, metric, error, looks, relative
+    estimator, metric, error, looks
         As in `median_layers`.
 
     Returns
@@ -129,12 +128,14 @@ def region_layers(
     sizes = own.groupby("region", sort=False)["n_targets"].max()
     kept = sizes.nlargest(MAX_PANELS).index
     data = own[own["region"].isin(kept)].copy()
-    data = data.assign(low=data["score"] - data[error], high=data["score"] + data[error], x=_x(data, relative))
+    data = data.assign(low=data["score"] - data[error], high=data["score"] + data[error])
+    places = LayerAxis.of(regions)
+    data = data.assign(x=places.place(data), layer_name=places.name_of(data))
     best = data.loc[data["score"].idxmax()]
     left_out = sizes.index.difference(kept, sort=False)
     words = [f"{region}: {counted(int(sizes[region]), 'target')}" for region in sizes.index if region in kept]
     n_subjects = counted(int(data["n_subjects"].min()), "subject")
-    columns = ["region", "features", "layer", "x", "score", "low", "high", "n_subjects", "n_targets"]
+    columns = ["region", "features", "layer", "layer_name", "x", "score", "low", "high", "n_subjects", "n_targets"]
     what = f"means over {n_subjects} of each one's median" if over_subjects else "medians"
     return FigureOf(
         name=f"regions_{estimator}_{metric}",
@@ -145,9 +146,10 @@ def region_layers(
         + (f"bands: {ERRORS[error]}, on either side." if over_subjects else "no interval: there are no two subjects.")
         + (f" Not shown, with fewer targets: {listed(left_out)}." if len(left_out) else ""),
         alt=f"Line plots of the median score against layer, {counted(len(kept), 'region')}. Highest: "
-        f"{number(best.score)}, {best.region}, {best.features} at layer {best.layer}. {_highest(data, 'region')}",
+        f"{number(best.score)}, {best.region}, {best.features} {places.at(best.features, best.layer)}. "
+        f"{_highest(data, 'region', places)}",
         data=data[columns].reset_index(drop=True),
-        draw=partial(_draw, panel="region", metric=metric, looks=looks, relative=relative),
+        draw=partial(_draw, panel="region", metric=metric, looks=looks, layers=places),
     )
 
 
@@ -164,22 +166,24 @@ def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> pd.Da
     return own
 
 
-def _x(data: pd.DataFrame, relative: bool) -> pd.Series:
-    return relative_depth(data) if relative else data["layer"].astype(float)
-
-
-def _highest(data: pd.DataFrame, by: str) -> str:
+def _highest(data: pd.DataFrame, by: str, layers: LayerAxis) -> str:
     best = data.loc[data.groupby(by, sort=False)["score"].idxmax().dropna()]
-    words = [f"{getattr(row, by)} {number(row.score)} (layer {row.layer})" for row in best.itertuples()]
+    words = [
+        f"{getattr(row, by)} {number(row.score)} ({'' if by == 'features' else row.features + ' '}"
+        f"{layers.at(row.features, row.layer)})"
+        for row in best.itertuples()
+    ]
     return f"Highest by {by.replace('features', 'feature set')}: {listed(words, MAX_PANELS)}."
 
 
-def _draw(data: pd.DataFrame, panel: str | None, metric: str, looks: dict[str, Look] | None, relative: bool) -> Figure:
+def _draw(
+    data: pd.DataFrame, panel: str | None, metric: str, looks: dict[str, Look] | None, layers: LayerAxis
+) -> Figure:
     looks = looks or feature_looks(data["features"])
     names = [None] if panel is None else list(data[panel].unique())
     features = list(data["features"].unique())
     several = data.groupby("features")["layer"].nunique().max() > 1
-    figure, axes = panels(len(names), height=26.0 if len(names) > 1 else 55.0)
+    figure, axes = panels(len(names), height=30.0 if len(names) > 1 else 55.0, extra=10.0 + layers.height)
     for axis, name in zip(axes, names, strict=True):
         own = data if panel is None else data[data[panel] == name]
         for place, feature_set in enumerate(features):
@@ -191,10 +195,9 @@ def _draw(data: pd.DataFrame, panel: str | None, metric: str, looks: dict[str, L
             title(axis, name)
         if not several:
             name_sets(axis, features)
-        elif not relative:
-            whole_numbers(axis)
+    if several:
+        layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     axes[0].set_ylim(*score_limits(data))
-    x_label = "relative depth of the layer (0 first, 1 last)" if relative else "layer (counted from 0)"
     entries = {name: handle(looks[name]) for name in features if several}
-    surround(figure, x_label if several else "feature set (one layer each)", METRICS[metric], entries)
+    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
     return figure

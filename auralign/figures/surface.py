@@ -170,6 +170,7 @@ def surface_maps(
     view: str = "lateral",
     mesh: dict[str, str] | None = None,
     name: str = "surface",
+    ticks: dict[float, str] | None = None,
 ) -> FigureOf:
     """Draw maps on the inflated surface: a row per map, a column per hemisphere.
 
@@ -189,6 +190,8 @@ def surface_maps(
         Files `infl_left`, `infl_right`, `sulc_left`, `sulc_right`; fsaverage5 by default.
     name : str
         Of the figure's files.
+    ticks : dict of float to str, optional
+        Values to name at the colour bar, with their names, such as layers (`maps.layer_ticks`).
 
     Returns
     -------
@@ -225,13 +228,20 @@ def surface_maps(
         data=data,
         draw=partial(
             _draw, what=what, limits=limits or (data["value"].min(), data["value"].max()), colours=colours, view=view,
-            mesh=mesh, n_vertices=n_vertices,
+            mesh=mesh, n_vertices=n_vertices, ticks=ticks,
         ),
     )  # fmt: skip
 
 
 def _draw(
-    data: pd.DataFrame, what: str, limits: tuple, colours: str, view: str, mesh: dict[str, str], n_vertices: int
+    data: pd.DataFrame,
+    what: str,
+    limits: tuple,
+    colours: str,
+    view: str,
+    mesh: dict[str, str],
+    n_vertices: int,
+    ticks: dict[float, str] | None,
 ) -> Figure:
     names, sides = list(data["map"].unique()), [side for side in SIDES if side in set(data["hemi"])]
     # several maps go two by two, so that brains stay large enough to be read
@@ -239,8 +249,8 @@ def _draw(
     columns, rows = len(sides) * blocks, -(-len(names) // blocks)
     width = (WIDTH - 1.0) / columns
     height = width * 0.78 + 4.0
-    figure = Figure(figsize=(WIDTH * MM, (rows * height + 14.0) * MM))
-    total = rows * height + 14.0
+    figure = Figure(figsize=(WIDTH * MM, (rows * height + 16.0) * MM))
+    total = rows * height + 16.0
     for place, name in enumerate(names):
         for column, side in enumerate(sides):
             left = (place % blocks) * len(sides) + column
@@ -261,10 +271,12 @@ def _draw(
             for triangles in axis.collections:
                 triangles.set_rasterized(True)
             middle, top = (left + 0.5) * width / WIDTH, (bottom + height - 2.5) / total
-            figure.text(middle, top, f"{shorten(name, 16)} {side}", fontsize=TITLE, ha="center")
-    place = figure.add_axes((0.25, 8.5 / total, 0.5, 2.0 / total))
+            figure.text(middle, top, f"{shorten(name, 52 // columns)} {side}", fontsize=TITLE, ha="center")
+    place = figure.add_axes((0.2, 10.0 / total, 0.6, 2.0 / total))
     bar = figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place, orientation="horizontal")
     bar.set_label(what, fontsize=SMALL)
+    if ticks is not None:
+        bar.set_ticks(list(ticks), labels=list(ticks.values()))
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=2, pad=1.5)
     return figure
 

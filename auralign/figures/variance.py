@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import DataError
+from .layer_axis import LayerAxis
 from .marks import between, dodge
 from .saving import FigureOf
 from .style import (
@@ -15,6 +16,7 @@ from .style import (
     GREYS,
     MAX_PANELS,
     METRICS,
+    PANEL_COLUMNS,
     Look,
     counted,
     feature_looks,
@@ -23,7 +25,6 @@ from .style import (
     shorten,
     surround,
     title,
-    whole_numbers,
 )
 
 
@@ -39,7 +40,8 @@ def unique_variance(
     Parameters
     ----------
     table : DataFrame
-        unique_variance.tsv: `adds`, `without`, `layer`, `estimator`, `target`, `unique`, `low`, `high`, `significant`.
+        unique_variance.tsv: `adds`, `without`, `layer`, `estimator`, `target`, `unique`, `low`, `high`,
+        `significant`, and where known `layer_name`.
     estimator : str
     without : str
         What they are added to, such as the baseline.
@@ -60,7 +62,7 @@ def unique_variance(
     own = table[(table["estimator"] == estimator) & (table["without"] == without)]
     if own.empty:
         raise DataError(f"nothing is added to {without!r} with {estimator!r}; there are {table['without'].unique()}.")
-    n_targets = own["target"].nunique()
+    layers, n_targets = LayerAxis.of(own, "adds"), own["target"].nunique()
     if n_targets > MAX_PANELS:
         groups = own.groupby(["adds", "layer"], sort=False)["unique"]
         quartiles = {name: groups.quantile(share) for name, share in (("unique", 0.5), ("low", 0.25), ("high", 0.75))}
@@ -74,29 +76,30 @@ def unique_variance(
             f"filled: more than 0 at the false discovery rate of the comparison ({int(data['significant'].sum())} of "
             f"{len(data)})"
         )
+    data.insert(3, "layer_name", layers.name_of(data, "adds"))
     top = data.loc[data["unique"].idxmax()]
     return FigureOf(
         name=f"unique_{estimator}_over_{without}",
         title=f"Unique variance over {without}",
         caption=f"Unique variance over {without}, {estimator}: R² of both together minus R² of {without} alone on the "
         f"same test stimuli, which is negative where more features predict worse; {counted(n_targets, 'target')}; "
-        f"{interval}.",
-        alt=f"Unique variance over {without} against layer. Most: {top['unique']:+.3f}, {top.target}, {top.adds}, "
-        f"layer {top.layer}. {int((data['low'] > 0).sum())} of {len(data)} bars lie above 0.",
+        f"{interval}.{layers.one_layer_words}",
+        alt=f"Unique variance over {without} against layer. Most: {top['unique']:+.3f}, {top.target}, {top.adds} "
+        f"{layers.at(top.adds, top.layer)}. {int((data['low'] > 0).sum())} of {len(data)} bars lie above 0.",
         data=data.reset_index(drop=True),
-        draw=partial(_draw_unique, without=without, looks=looks),
+        draw=partial(_draw_unique, without=without, looks=looks, layers=layers),
     )
 
 
-def _draw_unique(data: pd.DataFrame, without: str, looks: dict[str, Look] | None) -> Figure:
+def _draw_unique(data: pd.DataFrame, without: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     looks = looks or feature_looks(data["adds"])
     targets, names = data["target"].unique(), list(data["adds"].unique())
-    figure, axes = panels(len(targets), height=26.0 if len(targets) > 1 else 50.0)
+    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
     for axis, target in zip(axes, targets, strict=True):
         axis.axhline(0.0, color="0.6", linewidth=0.6)
         for place, name in enumerate(names):
             own = data[(data["target"] == target) & (data["adds"] == name)]
-            x, look = own["layer"] + dodge(place, len(names)), looks[name]
+            x, look = layers.place(own, "adds") + layers.step * dodge(place, len(names)), looks[name]
             error = between(own["unique"], own["low"], own["high"])
             faces = [look.colour if found else "white" for found in own["significant"].astype(bool)]
             axis.errorbar(x, own["unique"], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
@@ -104,10 +107,10 @@ def _draw_unique(data: pd.DataFrame, without: str, looks: dict[str, Look] | None
                 x, own["unique"], s=10, marker=look.marker, facecolors=faces, edgecolors=look.colour, linewidths=0.7,
                 zorder=3, label=name,
             )  # fmt: skip
-        title(axis, target, 26 if len(targets) > 1 else 70)
-        whole_numbers(axis)
+        title(axis, target, 24 if len(targets) > 1 else 50)
+    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     entries = {name: handle(looks[name], line=False) for name in names}
-    surround(figure, "layer (counted from 0)", f"R² beyond {shorten(without, 30)}", entries)
+    surround(figure, layers.label, f"R² beyond {shorten(without, 30)}", entries)
     return figure
 
 
@@ -170,15 +173,15 @@ def optimism_gap(layer_choice: pd.DataFrame, estimator: str, metric: str = "r2_c
 
 def _draw_gap(data: pd.DataFrame, metric: str) -> Figure:
     names, features = list(data["panel"].unique()), list(data["features"].unique())
-    figure, axes = panels(len(names), height=max(14.0, 6.0 + 4.0 * len(features)))
+    figure, axes = panels(len(names), height=max(16.0, 6.0 + 4.5 * len(features)))
     for axis, name in zip(axes, names, strict=True):
         own = data[data["panel"] == name].set_index("features").reindex(features)
         places = np.arange(len(features))
         axis.hlines(places, own["nested"], own["naive"], color="0.6", linewidth=1.0, zorder=1)
         for rule, (_, marker, colour) in RULES.items():
             axis.scatter(own[rule], places, s=10, marker=marker, color=colour, linewidths=0, zorder=2, label=rule)
-        axis.set_yticks(places, [shorten(feature_set, 20) for feature_set in features])
-        title(axis, name, 24 if len(names) > 1 else 70)
+        axis.set_yticks(places, [shorten(feature_set, 16) for feature_set in features])
+        title(axis, name, 24 if len(names) > 1 else 50)
     axes[0].set_ylim(len(features) - 0.4, -0.6)
     marks = {text: Line2D([], [], color=c, marker=m, linestyle="none", markersize=3) for text, m, c in RULES.values()}
     surround(figure, METRICS[metric], entries=marks)

@@ -1,6 +1,7 @@
-"""Figures inside the page: as scalable images, or as pixels where that is much smaller."""
+"""Figures inside the page, for light and for dark pages: scalable images, or pixels where that is much smaller."""
 
 import base64
+import math
 from dataclasses import dataclass
 
 from ..figures.saving import FigureOf
@@ -18,12 +19,15 @@ class Picture:
     ----------
     name, title, caption, alt : str
         See `FigureOf`.
-    uri : str
-        The image itself, as a data URI.
+    uri, dark_uri : str
+        The image itself, as a data URI, and the same in colours for a dark page.
     ending : str
         svg or png.
     width : int
-        Of the image at its own size, CSS pixels.
+        Of the image at its own size, CSS pixels: the page shows it at this width or wider, so that its type has at
+        least its own size in points.
+    appendix : bool
+        Whether it belongs to the diagnostics at the end of the page.
     """
 
     name: str
@@ -31,23 +35,32 @@ class Picture:
     caption: str
     alt: str
     uri: str
+    dark_uri: str
     ending: str
     width: int
+    appendix: bool = False
 
 
 def embed(figure: FigureOf, svg: bytes) -> Picture:
     """Encode a figure for the page; `svg` is what `figure.svg()` gave when the figure was saved."""
-    content, ending, kind = svg, "svg", "image/svg+xml"
-    if len(content) > LARGE_SVG:
+    light, dark, ending = svg, figure.svg(dark=True), "svg"
+    if len(svg) > LARGE_SVG:
         pixels = figure.png(SCREEN_DPI)
-        if len(pixels) < len(content):
-            content, ending, kind = pixels, "png", "image/png"
+        if len(pixels) < len(svg):
+            light, dark, ending = pixels, figure.png(SCREEN_DPI, dark=True), "png"
     return Picture(
         name=figure.name,
         title=figure.title,
         caption=figure.caption,
         alt=figure.alt,
-        uri=f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}",
+        uri=_uri(light, ending),
+        dark_uri=_uri(dark, ending),
         ending=ending,
-        width=round(96 * figure.figure.get_figwidth()),
+        width=math.ceil(96 * figure.figure.get_figwidth()),
+        appendix=figure.appendix,
     )
+
+
+def _uri(content: bytes, ending: str) -> str:
+    kind = {"svg": "image/svg+xml", "png": "image/png"}[ending]
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
+from ..figures.layer_axis import LayerAxis
 from ..results import Results
 from ..summary import MANY_TARGETS
+from .layers_shown import with_depth
 from .recovery import recovery
 from .shown import Shown, show
 from .split_scores import Best, SplitScores
@@ -57,7 +59,14 @@ def _headline(results: Results, splits: SplitScores) -> Shown:
             f"Medians over {results.summary['target'].nunique():,} targets, at the layer with the highest one. low to "
             "high is the corrected interval of the mean over splits."
         )
-    return show(table, "best_layers", "Best layer of each feature set", "summary.tsv", note, expanded=True)
+    return show(
+        with_depth(table, LayerAxis.of(results.summary)),
+        "best_layers",
+        "Best layer of each feature set",
+        "summary.tsv",
+        note,
+        expanded=True,
+    )
 
 
 def _recovery(results: Results) -> Shown | None:
@@ -75,7 +84,7 @@ def _recovery(results: Results) -> Shown | None:
 
 def _summary(results: Results) -> list[Shown]:
     """All rows where they are few; else each target at its best layer, the highest and lowest of them."""
-    summary = results.summary
+    summary = with_depth(results.summary, LayerAxis.of(results.summary))
     if summary["target"].nunique() <= MANY_TARGETS:
         note = "One row per feature set, layer, target and estimator."
         ends = ("r2_corr_median", ["features", "estimator"])
@@ -91,7 +100,7 @@ def _summary(results: Results) -> list[Shown]:
 def _layers(results: Results) -> list[Shown]:
     by_layer = ("score", ["features", "estimator", "metric"])
     by_region = ("score", [*by_layer[1], "region"])
-    shown = []
+    shown, layers = [], LayerAxis.of(results.summary)
     for key, title, note, ends in (
         ("layers", "Layers", "Over all targets, one row per feature set, estimator, layer and score.", by_layer),
         ("regions", "Regions", "The same inside each region.", by_region),
@@ -106,7 +115,7 @@ def _layers(results: Results) -> list[Shown]:
     ):
         table = results.get(key)
         if table is not None:
-            shown.append(show(table, key, title, f"{key}.tsv", note, ends))
+            shown.append(show(with_depth(table, layers), key, title, f"{key}.tsv", note, ends))
     return shown
 
 
@@ -121,7 +130,7 @@ def _comparisons(results: Results) -> Shown:
 
 
 def _rest(results: Results) -> list[Shown]:
-    shown = []
+    shown, layers = [], LayerAxis.of(results.summary)
     for key, title, ends in (
         ("hypotheses", "Hypotheses", ("estimate", ["hypothesis"])),
         ("unique_variance", "Unique variance", ("unique", ["features", "without", "estimator"])),
@@ -134,5 +143,5 @@ def _rest(results: Results) -> list[Shown]:
         for flag in ("significant", "decides"):
             if flag in table:
                 table = table.assign(**{flag: table[flag].astype(bool)})
-        shown.append(show(table, key, title, f"{key}.tsv", "", ends))
+        shown.append(show(with_depth(table, layers), key, title, f"{key}.tsv", "", ends))
     return shown

@@ -51,13 +51,23 @@ for (const details of document.querySelectorAll("details.table")) {
   details.addEventListener("toggle", () => details.open && prepare(details));
 }
 
+// a figure that is wider than a small window scrolls in its frame, which the keyboard must then reach
+const frames = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth;
+    target.toggleAttribute("data-scrolls", scrolls);
+    if (scrolls) target.tabIndex = 0; else target.removeAttribute("tabindex");
+  }
+});
+for (const frame of document.querySelectorAll(".drawn")) frames.observe(frame);
+
 const dialog = document.getElementById("zoom");
 const large = dialog.querySelector(".canvas").appendChild(new Image());
 for (const figure of document.querySelectorAll("figure")) {
   const image = figure.querySelector("img");
   figure.querySelector(".tools").hidden = false;
   figure.querySelector("[data-enlarge]").addEventListener("click", () => {
-    large.src = image.src;
+    large.src = image.currentSrc || image.src;
     large.alt = image.alt;
     document.getElementById("zoom-title").textContent = figure.querySelector("h3, h4, h5").textContent;
     dialog.showModal();

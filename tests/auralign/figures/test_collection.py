@@ -34,10 +34,10 @@ def test_figures_of_components(of_components):
     assert list(of_components) == [
         *("layers_ridge", "ranking_ridge", "optimism_ridge_r2_corr", "components_ridge"),
         *("layers_lasso", "ranking_lasso", "optimism_lasso_r2_corr", "components_lasso"),
-        *("estimators_layers", "ridge_against_lasso", "difference_ridge_lasso", "alphas"),
+        *("estimators_layers", "ridge_against_lasso", "difference_ridge_lasso"),
         *("selected_lasso", "stability_lasso", "agreement_target_lasso"),
         *predicted,
-        "diagnostics",
+        *("alphas", "diagnostics"),
     ]
 
 
@@ -69,7 +69,7 @@ def test_every_figure_can_be_read_at_one_columns_width(figures):
         assert figure.figure.get_figheight() * 25.4 < 260, figure.name
         for text in figure.figure.findobj(Text):
             if text.get_text() and text.get_visible():
-                assert text.get_fontsize() >= 6.0, (figure.name, text.get_text())
+                assert text.get_fontsize() >= 8.0, (figure.name, text.get_text())
                 assert "nan" not in text.get_text().lower(), figure.name
 
 

@@ -73,7 +73,8 @@ def test_words_name_the_highest(summary):
     own = summary[summary["features"].isin(STEPS)]
     best = own.loc[own["r2_corr_median"].idxmax()]
     step = f"{STEPS[best['features']]:,}"
-    assert f"Highest: {best['r2_corr_median']:.2f}, {best['target']}, layer {best['layer']}, step {step}." in drawn.alt
+    assert f"Highest: {best['r2_corr_median']:.2f}, {best['target']}, at layer l{best['layer']}, depth " in drawn.alt
+    assert f"depth {best['layer'] / 2:.2f}, step {step}." in drawn.alt
 
 
 def test_many_targets_and_many_layers(make_scores, make_summary):
@@ -83,7 +84,13 @@ def test_many_targets_and_many_layers(make_scores, make_summary):
     axis, colour_bar = drawn.figure.axes
     own = summary[(summary["features"] == "run-step010000") & (summary["layer"] == 4)]["r2_corr_median"]
     assert axis.get_lines()[4].get_ydata()[1] == pytest.approx(np.median(own))
-    assert colour_bar.get_ylabel() == "layer (counted from 0)"
+    assert colour_bar.get_ylabel() == "layer"
+    named = [
+        (text.get_text(), place)
+        for text, place in zip(colour_bar.get_yticklabels(), colour_bar.get_yticks(), strict=True)
+    ]
+    assert named[0] == ("l0", 0) and named[-1] == ("l13", 13) and len(named) <= 6
+    assert all(text == f"l{place}" for text, place in named)
     assert "medians over 13 targets" in drawn.caption
 
 

@@ -85,7 +85,7 @@ def test_many_targets_are_one_panel_of_medians(make_scores, make_summary):
 
 def test_relative_depth(make_scores, make_summary):
     summary = make_summary(make_scores({"a": 3, "b": 5}))
-    axis = layer_scores(summary, "ridge", relative=True).figure.axes[0]
+    axis = layer_scores(summary, "ridge").figure.axes[0]
     np.testing.assert_allclose(_lines(axis)["a"].get_xdata(), [0, 0.5, 1])
     np.testing.assert_allclose(_lines(axis)["b"].get_xdata(), [0, 0.25, 0.5, 0.75, 1])
 
@@ -110,10 +110,15 @@ def test_the_words_name_the_highest_and_the_counts(summary):
     drawn = layer_scores(summary, "lasso")
     own = summary[summary["estimator"] == "lasso"]
     best = own.loc[own["r2_corr_median"].idxmax()]
+    assert best["features"] == "plain"
     where = (
-        f"Highest of all: {best['r2_corr_median']:.2f}, {best['target']}, {best['features']} at layer {best['layer']}."
+        f"Highest of all: {best['r2_corr_median']:.2f}, {best['target']}, plain at its only layer. Highest per panel"
     )
     assert where in drawn.alt
+    net = own[(own["features"] == "net") & (own["target"] == "first")]
+    best = net.loc[net["r2_corr_median"].idxmax()]
+    where = f"net at layer {best['layer_name']}, depth {best['layer'] / 2:.2f}"
+    assert f"first {best['r2_corr_median']:.2f} ({where})" in drawn.alt
     assert "2 targets, 2 feature sets" in drawn.caption
     assert "medians over 6 splits" in drawn.caption
     assert drawn.name == "layers_lasso"

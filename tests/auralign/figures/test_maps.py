@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from auralign.errors import DataError
+from auralign.figures.layer_axis import LayerAxis
 from auralign.figures.maps import best_layer_map, map_data, raster, score_map
 
 CHOSEN = pd.DataFrame({
@@ -47,15 +48,25 @@ def test_a_map_per_subject():
     assert drawn.name.endswith("_subjects")
 
 
-def test_best_layers_are_counted_from_zero_and_grey_without_a_score():
+def test_best_layers_are_relative_depths_without_names_and_grey_without_a_score():
     drawn = best_layer_map(CHOSEN, TARGETS, min_score=0.1)
     left, right = drawn.figure.axes[:2]
     np.testing.assert_allclose(_image(left), [[4.0, np.nan, np.nan], [np.nan, np.nan, 1.0]])  # a is left out, c is not
     there = np.ma.filled(right.images[0].get_array(), np.nan)
     assert np.isfinite(there).sum() == 2
     assert "grey: 1 voxel that no layer predicts better than 0.1" in drawn.caption
-    ticks = drawn.figure.axes[-1].get_yticks()
-    assert set(ticks) <= set(range(5))
+    bar = drawn.figure.axes[-1]
+    assert bar.get_yticks().tolist() == [0.0, 2.0, 4.0]
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["0", "0.5", "1"]
+    assert bar.get_ylabel() == "best layer, relative depth (0 first, 1 last)"
+
+
+def test_best_layers_have_the_names_of_their_network():
+    names = [f"encoder.{kind}" for kind in ("conv1", "conv2", "block1", "block2", "norm")]
+    layers = LayerAxis.of(pd.DataFrame({"features": "net", "layer": range(5), "layer_name": names}))
+    bar = best_layer_map(CHOSEN, TARGETS, layers=layers).figure.axes[-1]
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["conv1", "conv2", "block1", "block2", "norm"]
+    assert bar.get_ylabel() == "best layer"
 
 
 def test_places_are_cells_of_the_grid():

@@ -28,7 +28,7 @@ def test_unique_variance_with_its_intervals(table):
     np.testing.assert_allclose([segment[:, 1] for segment in ends], [[-0.2, 0.0], [-0.1, 0.1]])
     assert (points.get_facecolors()[:, :3] == 1.0).all()  # not significant: hollow
     assert "(2 of 4)" in drawn.caption
-    assert "Most: +0.300, a, net, layer 1. 2 of 4 bars lie above 0." in drawn.alt
+    assert "Most: +0.300, a, net at layer 1, depth 1.00. 2 of 4 bars lie above 0." in drawn.alt
     with pytest.raises(DataError, match="nothing is added to 'net' with 'ridge'"):
         unique_variance(table, "ridge", "net")
 
