@@ -1,6 +1,7 @@
 """What junifer imports (`with: custom_markers`): the data type Audio, its data grabber and the markers."""
 
 from .acoustic_summary import AcousticSummary
+from .complaints import speak_plainly
 from .encodecmae.marker import EncodecMAE
 from .logmel import LogMel
 from .preflight import remember_queued_yaml
@@ -11,4 +12,5 @@ from .whisper.marker import Whisper
 
 __all__ = ["AcousticSummary", "AudioStimuli", "EncodecMAE", "LogMel", "SpectroTemporal", "Wav2Vec2", "Whisper"]
 
+speak_plainly()
 remember_queued_yaml()

@@ -13,6 +13,8 @@ from junifer.markers import BaseMarker
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import ModelPrivateAttr
 
+from auralign.errors import did_you_mean
+
 # True where junifer's own base classes are pydantic models (0.0.8 and later)
 JUNIFER_HAS_FIELDS = issubclass(BaseMarker, BaseModel)
 
@@ -34,10 +36,15 @@ def _parameter_model(cls: type) -> type[BaseModel]:
 
 
 def _explain(cls: type, model: type[BaseModel], error: ValidationError) -> str:
+    """Say which parameters of a component are wrong, and which there are."""
     lines = [f"{cls.__name__} was given parameters that it cannot use:"]
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
-        lines.append(f"  {key} = {problem.get('input')!r}: {problem['msg']}")
+        if problem["type"] == "missing":
+            lines.append(f"  {key} is missing")
+            continue
+        hint = did_you_mean(key, model.model_fields) if problem["type"] == "extra_forbidden" else ""
+        lines.append(f"  {key} = {problem.get('input')!r}: {problem['msg']}{'.' if hint else ''}{hint}")
     lines.append(f"Allowed parameters: {', '.join(model.model_fields)}.")
     return "\n".join(lines)
 

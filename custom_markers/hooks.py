@@ -32,7 +32,9 @@ class Stage:
         Dotted path of the submodule as `network.named_modules()` lists it (`encoder.layers.3`); "" is the network.
     axes : str
         One word per axis of the tensor, such as "batch time unit" or "batch channel frequency time": `batch` exactly
-        once, `time` at most once; all others are flattened to units, the last one fastest.
+        once, `time` at most once; all others are flattened to units, the last one fastest. An axis into which the
+        network folded another one has both words, the slower one first: "batch*time unit" for [B T, D] in which the
+        frames of a sound are neighbours, "time*batch unit" where the sounds of a frame are.
     source : {"output", "input"}
         What the module returns, or what it is called with.
     pick : int, str or None
@@ -60,11 +62,16 @@ class Stage:
     call: int | None = None
 
     def __post_init__(self) -> None:
-        words = self.axes.split()
-        if words.count("batch") != 1 or words.count("time") > 1 or len(set(words)) != len(words):
+        words = self.words
+        if words.count("batch") != 1 or words.count("time") > 1 or len(set(words)) != len(words) or "" in words:
             raise HookError(
                 f"stage {self.name!r}: axes {self.axes!r}: one word per axis is needed, each another, `batch` exactly "
-                "once, `time` at most once; for example 'batch channel time'."
+                "once, `time` at most once; for example 'batch channel time', or 'batch*time unit' where frames are "
+                "folded into the batch."
+            )
+        if any("*" in axis and (axis.count("*") > 1 or "batch" not in axis.split("*")) for axis in self.axes.split()):
+            raise HookError(
+                f"stage {self.name!r}: axes {self.axes!r}: `*` joins `batch` and one other word, as in 'batch*time'."
             )
         if self.source not in ("output", "input"):
             raise HookError(f"stage {self.name!r}: source {self.source!r} is neither 'output' nor 'input'.")
@@ -72,9 +79,19 @@ class Stage:
             raise HookError(f"stage {self.name!r}: call {self.call!r} is neither -1 (the last) nor counted from 0.")
 
     @property
+    def words(self) -> list[str]:
+        """The words of the axes once folded axes are apart: of `batch*time unit`, batch, time and unit."""
+        return [word for axis in self.axes.split() for word in axis.split("*")]
+
+    @property
     def has_time(self) -> bool:
         """Whether one of the axes is time."""
-        return "time" in self.axes.split()
+        return "time" in self.words
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the batch shares an axis with another word."""
+        return "*" in self.axes
 
     def __str__(self) -> str:
         """Spell where the stage is, for messages and metadata."""
@@ -83,9 +100,32 @@ class Stage:
         after = "" if self.after is None else f", then {getattr(self.after, '__qualname__', self.after)}"
         return f"{self.source}{pick} of {self.module or 'the network'}{call}{after}: {self.axes}"
 
+    def unfolded(self, tensor: Tensor, batch: int | None) -> Tensor:
+        """Take the axis apart into which the network folded another one; `batch` is the number of sounds.
+
+        Raises
+        ------
+        HookError
+            The number of sounds is not known, or the axis is no multiple of it.
+        """
+        axes = self.axes.split()
+        axis = next((number for number, words in enumerate(axes) if "*" in words), None)
+        if axis is None:
+            return tensor
+        size = tensor.shape[axis]
+        if batch is None:
+            raise _error(self, "how many sounds the folded axis holds is not known; say it (`batch=`)")
+        if size % batch:
+            raise _error(
+                self,
+                f"the tensor has shape {list(tensor.shape)}, so its axis `{axes[axis]}` has size {size}, which is no "
+                f"multiple of the {batch} sounds that were given",
+            )
+        return tensor.unflatten(axis, (batch, -1) if axes[axis].startswith("batch") else (-1, batch))
+
     def arranged(self, tensor: Tensor) -> Tensor:
-        """Bring a tensor of this stage into the order [B, T, units], or [B, units] without a time axis."""
-        words = self.axes.split()
+        """Bring a tensor of this stage, folded axes apart, into the order [B, T, units], [B, units] without time."""
+        words = self.words
         first = [words.index(word) for word in ("batch", "time") if word in words]
         tensor = tensor.permute(*first, *(axis for axis in range(len(words)) if axis not in first))
         return tensor.reshape(*tensor.shape[: len(first)], -1)
@@ -156,14 +196,15 @@ def record(
     run : function
         Calls the network, for example `lambda: network(waves)`. Gradients are its caller's choice (`inference_mode`).
     batch : int, optional
-        Size of the batch that `run` gives to the network; by default the stages must agree with each other.
+        Number of sounds that `run` gives to the network; by default the stages must agree with each other. Needed for
+        a stage with a folded axis.
     finite : bool
         Refuse values that are not finite.
 
     Returns
     -------
     dict of str to Tensor
-        By stage name, in the axes of the stage, detached.
+        By stage name, in the axes of the stage (folded axes apart: `words`), detached.
 
     Raises
     ------
@@ -191,8 +232,9 @@ def record(
             handle.remove()
     tensors = {}
     for copy in copies:
-        tensors[copy.stage.name] = tensor = copy.result()
+        tensor = copy.result()
         batch = _check(copy.stage, tensor, batch, finite)
+        tensors[copy.stage.name] = copy.stage.unfolded(tensor, batch)
     return tensors
 
 
@@ -251,15 +293,15 @@ def _tensor(stage: Stage, value: Any) -> Tensor:
     return value
 
 
-def _check(stage: Stage, tensor: Any, batch: int | None, finite: bool) -> int:
-    """Compare a tensor with the axes of its stage; return its batch size."""
+def _check(stage: Stage, tensor: Any, batch: int | None, finite: bool) -> int | None:
+    """Compare a tensor with the axes of its stage; return its batch size, `batch` where it is folded into an axis."""
     import torch
 
     tensor = _tensor(stage, tensor)  # `after` may have made something else of it
     words, shape = stage.axes.split(), list(tensor.shape)
     if len(words) != len(shape):
         raise _error(stage, f"the tensor has shape {shape}, {len(shape)} axes; {len(words)} are named")
-    size = shape[words.index("batch")]
+    size = shape[words.index("batch")] if "batch" in words else batch
     if batch not in (None, size):
         raise _error(
             stage, f"the tensor has shape {shape}, so its axis `batch` has size {size}; {batch} sounds were given"

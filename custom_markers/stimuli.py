@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 from tqdm import tqdm
 
 from auralign.datasets import drop, fetch
-from auralign.errors import DatasetError
+from auralign.errors import DatasetError, did_you_mean
 from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields
@@ -85,11 +85,7 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         """
         if self._paths is None:
             if not self._folder.is_dir():
-                raise MissingInputs(
-                    f"there is no dataset at {self._folder} (dataset: {self.dataset!r}, relative to the YAML file).\n"
-                    f"Build it with: python scripts/build_datasets.py {self._folder.name} --get    "
-                    f"(or with --source FOLDER instead of --get, where you have its files in a folder)"
-                )
+                raise MissingInputs(_no_dataset(self._folder, self.dataset))
             head, tail = self.pattern.split("{stimulus}")
             paths = {}
             for path in self._folder.glob(self.pattern.replace("{stimulus}", "*")):
@@ -187,3 +183,23 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         config = self._folder / ".datalad" / "config"
         found = re.search(r"^\s*id\s*=\s*(\S+)", config.read_text(), re.MULTILINE) if config.is_file() else None
         return found.group(1) if found else None
+
+
+def _no_dataset(folder: Path, given: str) -> str:
+    """Say that a dataset is not there, what is there instead, and how to build it."""
+    beside = folder.parent
+    folders = sorted(path.name for path in beside.glob("[!.]*") if path.is_dir())
+    recipes = sorted(path.stem for path in beside.glob("*.yml")) if beside.name == "datalad_dataset" else []
+    hint = did_you_mean(folder.name, [*folders, *recipes]) if folder.name not in recipes else ""
+    lines = [f"there is no dataset at {folder} (dataset: {given!r}, relative to the YAML file).{hint}"]
+    if folders:
+        lines.append(f"Folders in {beside}: {', '.join(folders)}.")
+    name = folder.name
+    if recipes and name not in recipes:
+        lines.append(f"Recipes: {', '.join(recipes)}; one of your own: datalad_dataset/README.md.")
+        name = "NAME"
+    lines.append(
+        f"Build it with: python scripts/build_datasets.py {name} --get    "
+        "(or with --source FOLDER instead of --get, where you have its files in a folder)"
+    )
+    return "\n".join(lines)

@@ -54,6 +54,7 @@ class TorchMarker(AudioMarker):
     _stages: Any = PrivateAttr(None)  # by layer index
     _identity: Any = PrivateAttr(None)
     _units: Any = PrivateAttr(default_factory=dict)  # by stage name, of the first sound
+    _compared_alone: Any = PrivateAttr(False)
 
     # ------------------------------------------------------------------ what a subclass gives
 
@@ -172,14 +173,38 @@ class TorchMarker(AudioMarker):
         AudioError
             The network cannot take sounds of this length.
         HookError
-            A stage does not fit the network, or its units change with the length of the sound.
+            A stage does not fit, its units change with the length of the sound or its values with the batch.
         """
         lengths = sorted({len(wave) for wave in waves})
         if len(lengths) > 1:
             raise ValueError(f"{self.name}: the sounds of a batch must be of equal length; given: {lengths} samples.")
         self.prepare()
         limit = self.batch_limit()
-        return [sound for start in range(0, len(waves), limit) for sound in self._pass(waves[start : start + limit])]
+        sounds = [sound for start in range(0, len(waves), limit) for sound in self._pass(waves[start : start + limit])]
+        if min(limit, len(waves)) > 1:
+            self._compare_alone(waves[0], sounds[0])
+        return sounds
+
+    def _compare_alone(self, wave: np.ndarray, in_batch: list[np.ndarray]) -> None:
+        """Refuse folded axes that are taken apart in the wrong order: shapes do not tell, values mix the sounds.
+
+        Once, with the first batch of several sounds: a sound must have the same values alone.
+        """
+        if self._compared_alone:
+            return
+        self._compared_alone = True
+        if not any(stage.is_folded for stage in self._stages.values()):
+            return
+        for stage, alone, together in zip(self._stages.values(), self._pass([wave])[0], in_batch, strict=True):
+            difference = float(np.abs(alone - together).max())
+            # rounding differs with the size of a batch, by far less
+            if stage.is_folded and difference > 1e-3 * float(np.abs(alone).max()):
+                raise HookError(
+                    f"stage {stage.name!r} ({stage}): a sound has other values in a batch than alone, by up to "
+                    f"{difference:.3g}. If the words around `*` are in the wrong order, change it (batch*time where "
+                    "the frames of a sound are neighbours, time*batch where the sounds of a frame are); if sounds "
+                    "influence each other in the network, write batch_size: 1."
+                )
 
     def activations(self, network: nn.Module, stages: list[Stage], waves: Tensor) -> dict[str, Tensor]:
         """Return a copy of every stage's tensor by its name; a network that runs in several passes overrides it.

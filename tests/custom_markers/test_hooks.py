@@ -287,3 +287,45 @@ def test_a_stage_says_where_it_is():
     stage = Stage("s", "encoder.3", "batch time unit", "input", pick=0, call=-1, after=torch.abs)
     assert str(stage) == "input[0] of encoder.3, call -1, then _VariableFunctionsClass.abs: batch time unit"
     assert str(Stage("s", "", "batch unit")) == "output of the network: batch unit"
+
+
+# ---------------------------------------------------------------------------------------------- folded axes
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7])
+def test_a_folded_axis_is_taken_apart_by_the_number_of_sounds(batch):
+    network = nn.Sequential(nn.Identity()).eval()
+    apart = torch.arange(batch * 5 * 2.0).reshape(batch, 5, 2)
+    together = {"batch*time unit": apart.flatten(0, 1), "unit time*batch": apart.permute(2, 1, 0).flatten(1)}
+    for axes, tensor in together.items():
+        stage = Stage("layer", "0", axes)
+        recorded = record(network, [stage], lambda tensor=tensor: network(tensor), batch=batch)["layer"]
+        torch.testing.assert_close(stage.arranged(recorded), apart, rtol=0, atol=0)
+        assert stage.has_time
+
+
+def test_another_word_folded_into_the_batch_becomes_units():
+    stage = Stage("layer", "0", "batch*channel time")
+    network = nn.Sequential(nn.Identity()).eval()
+    tensor = torch.arange(24.0).reshape(6, 4)  # 2 sounds x 3 channels
+    recorded = record(network, [stage], lambda: network(tensor), batch=2)["layer"]
+    assert stage.arranged(recorded).shape == (2, 4, 3)
+    torch.testing.assert_close(stage.arranged(recorded)[1, :, 2], tensor[5])
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [(4, "has size 6, which is no multiple of the 4 sounds"), (None, "how many sounds the folded axis holds")],
+)
+def test_a_folded_axis_that_does_not_hold_the_sounds_is_refused(batch, message):
+    network = nn.Sequential(nn.Identity()).eval()
+    with pytest.raises(HookError, match=message):
+        record(network, [Stage("layer", "0", "batch*time unit")], lambda: network(torch.zeros(6, 2)), batch=batch)
+
+
+@pytest.mark.parametrize(
+    "axes", ["batch*time*unit", "batch unit*time", "batch*time time", "batch* unit", "batch*batch"]
+)
+def test_axes_that_are_folded_otherwise_are_refused(axes):
+    with pytest.raises(HookError, match=re.escape(repr(axes))):
+        Stage("layer", "0", axes)

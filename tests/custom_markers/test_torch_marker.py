@@ -137,6 +137,66 @@ def test_a_batch_gives_what_single_sounds_give(waves):
     assert largest_difference(batch[0], batch[1]) > 1e-2
 
 
+class FoldedNetwork(nn.Module):
+    """Cuts sounds into frames and takes each for an item of the batch; `time_first`: frames vary slowest."""
+
+    def __init__(self, time_first: bool):
+        super().__init__()
+        self.time_first = time_first
+        self.layer = nn.Linear(100, 6)
+        self.bands = nn.Conv1d(1, 3, 10, stride=10)
+
+    def forward(self, waves):
+        frames = waves.unfold(-1, 100, 50)  # [B, T, 100]
+        frames = frames.transpose(0, 1) if self.time_first else frames
+        frames = frames.flatten(0, 1)
+        self.layer(frames)  # [B T, 6] or [T B, 6]
+        self.bands(frames[:, None])  # [B T, 3, 10]
+
+
+@register_marker
+class Folded(TorchMarker):
+    """A marker on `FoldedNetwork`."""
+
+    SAMPLE_RATE = RATE
+    time_first: bool = False
+    order: str = "batch*time"
+
+    def build(self):
+        torch.manual_seed(0)
+        return FoldedNetwork(self.time_first)
+
+    def stages(self, network):
+        return [
+            Stage("layer", "layer", f"{self.order} unit"),
+            Stage("bands", "bands", f"{self.order} channel sample"),
+        ]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "none"])
+@pytest.mark.parametrize(("time_first", "order"), [(False, "batch*time"), (True, "time*batch")])
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_frames_folded_into_the_batch_are_taken_apart(batch_size, time_first, order, pooling):
+    waves = np.random.default_rng(1).standard_normal((7, 1000)).astype(np.float32)
+    marker = Folded(time_first=time_first, order=order, batch_size=batch_size, pooling=pooling)
+    batches = marker.layers_of_batch(list(waves))
+    network = Folded().build()
+    for wave, layers in zip(waves, batches, strict=True):
+        frames = torch.from_numpy(wave).unfold(-1, 100, 50)  # [19, 100]
+        with torch.no_grad():
+            expected = [network.layer(frames), network.bands(frames[:, None]).flatten(1)]
+        if pooling == "mean":
+            expected = [layer.mean(dim=0) for layer in expected]
+        assert largest_difference(layers, [layer.numpy() for layer in expected]) < 1e-6
+
+
+@pytest.mark.parametrize(("time_first", "order"), [(True, "batch*time"), (False, "time*batch")])
+def test_a_folded_axis_in_the_wrong_order_is_refused(waves, time_first, order):
+    marker = Folded(time_first=time_first, order=order, batch_size=3)
+    with pytest.raises(HookError, match="a sound has other values in a batch than alone"):
+        marker.layers_of_batch(list(waves))
+
+
 @pytest.mark.parametrize(("batch_size", "passes"), [("auto", [1, 1, 1]), (2, [2, 1]), (3, [3]), (64, [3])])
 def test_no_pass_is_larger_than_batch_size(waves, batch_size, passes, monkeypatch):
     seen = []
