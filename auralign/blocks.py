@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from .arrays import StoredArray
 from .ceilings import noise_corrected
 from .config import Center
-from .confounds import remove_confounds
 from .engines import ENGINES, EstimatorConfig, Removal, Split, SplitResult
+from .repetitions import development_repetitions, effective_repetitions, mean_response, predict_repetitions
 
 # raise it whenever a change of code changes scores: older blocks are then computed again
 CODE_VERSION = 2
@@ -126,10 +126,10 @@ def _run(job: Job, x: np.ndarray, y: np.ndarray, widths: tuple[int, ...]) -> lis
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorConfig) -> list[SplitResult]:
-        return ENGINES[job.engine](x, columns, job.splits, estimator, job.center, widths, job.removal, job.zscore)
+    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
+        return ENGINES[job.engine](x, columns, splits, estimator, job.center, widths, job.removal, job.zscore)
 
-    of_mean = fit(y.mean(axis=2), job.estimator)
+    of_mean = fit(mean_response(y), job.estimator, job.splits)
     if y.shape[2] == 1:
         return of_mean
     single = job.estimator
@@ -137,12 +137,16 @@ def _run(job: Job, x: np.ndarray, y: np.ndarray, widths: tuple[int, ...]) -> lis
         # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
         # with the other predictions (their reliability) is undefined
         single = single.model_copy(update={"unpredictable": "published"})
-    repetitions = list(np.moveaxis(y, 2, 0))  # each [n_stimuli, n_targets]
-    together = _fits_targets_alone(single)
-    runs = [fit(columns, single) for columns in ([np.concatenate(repetitions, axis=1)] if together else repetitions)]
+    of_repetitions = predict_repetitions(
+        lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
+        y,
+        job.splits,
+        together=_fits_targets_alone(single),
+        least=max(3, single.cv if isinstance(single.cv, int) else 0),
+    )
     return [
-        replace(mean, prediction=np.concatenate([mean.prediction, *(result.prediction for result in of_split)], axis=1))
-        for mean, *of_split in zip(of_mean, *runs, strict=True)
+        replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))
+        for mean, prediction in zip(of_mean, of_repetitions, strict=True)
     ]
 
 
@@ -162,11 +166,11 @@ def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.Da
     }
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-        data = y[development]
-        if job.removal is not None and "y" in job.removal.apply_to:
-            flat, _ = remove_confounds(y.reshape(len(y), -1), job.removal.confounds, development, test)
-            data = flat.reshape(data.shape)
-        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2)))
+        of_y = job.removal is not None and "y" in job.removal.apply_to
+        data = development_repetitions(y, development, test, job.removal.confounds if of_y else None)
+        # the noise that lowers the score is that of the test stimuli
+        scored = effective_repetitions(y[test])
+        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2), scored))
     return pd.DataFrame(table)
 
 
