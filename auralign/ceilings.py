@@ -166,7 +166,7 @@ def noise_ceiling(
 
     **Unequal repetitions** (NaN where a stimulus lacks one): each pair's covariance is over the stimuli that have both,
     the mean of covariances weighs pairs by their number of stimuli, and the variance is that of the mean of what is
-    there, every stimulus alike. So the ceiling is var(s) / (var(s) + v mean(1 / n_i)) for n_i repetitions of stimulus i.
+    there, every stimulus alike. So the ceiling is var(s) / (var(s) + v mean(1 / n_i)), n_i repetitions of stimulus i.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def _spread(repetitions: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def _same_gaps(there: np.ndarray, targets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield targets that lack the same repetitions of the same stimuli, and what is there, [n_stimuli, n_repetitions]."""
+    """Yield targets that lack the same repetitions of the same stimuli, and what is there, [stimuli, repetitions]."""
     flat = np.moveaxis(there[:, targets], 1, 0).reshape(len(targets), -1)
     patterns, of_target = np.unique(flat, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):

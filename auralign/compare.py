@@ -19,6 +19,7 @@ from .config import Comparison
 from .engines import Removal, choose_engine
 from .errors import AuralignError
 from .provenance import describe, describe_tables
+from .repetitions import mean_response
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata
 from .tables import FILES, make_tables
@@ -152,7 +153,7 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
 def _responses(config: Comparison, study: Study) -> np.ndarray:
     """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
     y = study.targets.to_numpy()
-    return y.mean(axis=2, keepdims=True) if config.noise_correction == "off" else y
+    return mean_response(y)[:, :, None] if config.noise_correction == "off" else y
 
 
 def _plan(config: Comparison, study: Study, folder: Path, scratch: Path) -> list[Block]:

@@ -54,7 +54,9 @@ def effective_repetitions(y: np.ndarray) -> np.ndarray:
     number = counts[0].astype(float)
     if not even.all():
         some = counts[:, ~even]
-        number[~even] = (some > 0).sum(axis=0) / np.divide(1.0, some, out=np.zeros(some.shape), where=some > 0).sum(axis=0)
+        number[~even] = (some > 0).sum(axis=0) / np.divide(1.0, some, out=np.zeros(some.shape), where=some > 0).sum(
+            axis=0
+        )
     return number
 
 

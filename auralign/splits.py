@@ -103,8 +103,8 @@ def _folds(config: Splits, rows: np.ndarray, categories: list[str] | None, group
     names, counts = np.unique(_needed(config, categories), return_counts=True)
     if counts.min() < k:
         raise ConfigError(
-            f"splits: kind: stratified_kfold puts every category into each of {k} folds, but {names[counts.argmin()]!r} "
-            f"has {counts.min()} stimuli. Give fewer folds (n_splits), or use kind: kfold."
+            f"splits: kind: stratified_kfold puts every category into each of {k} folds, but "
+            f"{names[counts.argmin()]!r} has {counts.min()} stimuli. Give fewer folds (n_splits), or use kind: kfold."
         )
     folds = StratifiedKFold(k, **by_chance) if groups is None else StratifiedGroupKFold(k, **by_chance)
     return _split(config, folds, rows, categories, groups)
@@ -117,7 +117,9 @@ def _split(config: Splits, splitter, rows, categories: list[str] | None, groups:
     except ValueError as error:
         raise ConfigError(f"splits: kind: {config.kind} is impossible with these categories: {error}") from error
     if not all(len(part) for split in splits for part in split):
-        raise ConfigError(f"splits: kind: {config.kind}: a fold is empty with these groups. Give fewer folds (n_splits).")
+        raise ConfigError(
+            f"splits: kind: {config.kind}: a fold is empty with these groups. Give fewer folds (n_splits)."
+        )
     return splits
 
 
@@ -181,7 +183,9 @@ def check_splits(config: Comparison, splits: list[Split], groups: np.ndarray | N
         raise ConfigError(f"splits: a development set holds {least} stimuli; at least 3 are needed.")
     for name, estimator in config.estimators.items():
         if isinstance(estimator.cv, int) and estimator.cv > least:
-            raise ConfigError(f"estimators.{name}.cv: {estimator.cv} inner folds of {least} {unit}; give fewer, or loo.")
+            raise ConfigError(
+                f"estimators.{name}.cv: {estimator.cv} inner folds of {least} {unit}; give fewer, or loo."
+            )
     if smallest >= SMALL_TEST:
         return []
     return [
@@ -195,6 +199,6 @@ def _refuse_shared_groups(config: Comparison, splits: list[Split], groups: np.nd
         shared = np.intersect1d(groups[development], groups[test])
         if len(shared):
             raise ConfigError(
-                f"splits: in split {number} {len(shared)} groups of {config.splits.groups!r} are on both sides. Put all "
-                f"stimuli of a group into one set of {config.splits.table}."
+                f"splits: in split {number} {len(shared)} groups of {config.splits.groups!r} are on both sides. Put "
+                f"all stimuli of a group into one set of {config.splits.table}."
             )

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import Comparison
+from ..repetitions import mean_response
 from ..study import Study
 from .resampling import permutation_test, ridge_predictor
 
@@ -24,7 +25,7 @@ def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
         the target's best layer, with the false discovery rate over targets.
     """
     settings = config.above_chance
-    y = study.targets.to_numpy().mean(axis=2)
+    y = mean_response(study.targets.to_numpy())
     groups = None if settings.within is None else study.categories
     tables = []
     for name, layers in study.features.items():

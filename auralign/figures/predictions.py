@@ -9,6 +9,7 @@ import pandas as pd
 from ..config import Comparison
 from ..engines import ENGINES, Removal
 from ..errors import DataError
+from ..repetitions import mean_response
 from ..results import Results
 from ..stimuli import read_categories
 from ..study import Study, load_study
@@ -64,7 +65,7 @@ def stimulus_predictions(
         study = load_study(config, Path(scratch))
         rows = _rows_of(study, results)
         position = {name: place for place, name in enumerate(study.targets.target.values)}
-        y = study.targets.to_numpy().mean(axis=2)[rows][:, [position[name] for name in wanted]]
+        y = mean_response(study.targets.to_numpy())[rows][:, [position[name] for name in wanted]]
         confounds = None if study.confounds is None else study.confounds[rows]
         removal = None if confounds is None else Removal(confounds, tuple(config.confounds.apply_to))
         tables = []
