@@ -17,7 +17,8 @@ from .ceilings import noise_corrected
 from .engines import ENGINES, SplitResult
 from .errors import AuralignError
 from .fingerprint import code_version, fingerprint
-from .preparation import Preparation, Split, joined_bands, mean_response
+from .preparation import Preparation, Split, joined_bands
+from .repetitions import effective_repetitions, mean_response, predict_repetitions
 
 if TYPE_CHECKING:
     from .engines import EstimatorConfig
@@ -149,10 +150,10 @@ def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorConfig) -> list[SplitResult]:
-        return ENGINES[job.engine](x, columns, job.splits, estimator, job.preparation, job.groups)
+    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
+        return ENGINES[job.engine](x, columns, splits, estimator, job.preparation, job.groups)
 
-    of_mean = fit(mean_response(y), job.estimator)
+    of_mean = fit(mean_response(y), job.estimator, job.splits)
     if y.shape[2] == 1:
         return of_mean
     single = job.estimator
@@ -160,12 +161,16 @@ def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
         # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
         # with the other predictions (their reliability) is undefined
         single = single.model_copy(update={"unpredictable": "published"})
-    repetitions = list(np.moveaxis(y, 2, 0))  # each [n_stimuli, n_targets]
-    together = _fits_targets_alone(single)
-    runs = [fit(columns, single) for columns in ([np.concatenate(repetitions, axis=1)] if together else repetitions)]
+    of_repetitions = predict_repetitions(
+        lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
+        y,
+        job.splits,
+        together=_fits_targets_alone(single),
+        least=max(3, single.cv if isinstance(single.cv, int) else 0),
+    )
     return [
-        replace(mean, prediction=np.concatenate([mean.prediction, *(result.prediction for result in of_split)], axis=1))
-        for mean, *of_split in zip(of_mean, *runs, strict=True)
+        replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))
+        for mean, prediction in zip(of_mean, of_repetitions, strict=True)
     ]
 
 
@@ -185,9 +190,10 @@ def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.Da
     }
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-        data, _ = job.preparation.responses(y.reshape(len(y), -1), split)
-        data = data.reshape(len(development), n_targets, n_repetitions)
-        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2)))
+        data = job.preparation.repetitions(y, split)
+        # the noise that lowers the score is that of the test stimuli
+        scored = effective_repetitions(y[test])
+        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2), scored))
     return pd.DataFrame(table)
 
 

@@ -18,8 +18,9 @@ from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_ato
 from .config import Comparison
 from .engines import choose_engine
 from .errors import AuralignError
-from .preparation import mean_response, preparation_of
+from .preparation import preparation_of
 from .provenance import describe, describe_tables
+from .repetitions import mean_response
 from .scratch import owned_folder
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata

@@ -9,9 +9,8 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from .analysis.hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis, Metric
+from .split_models import Seed, Splits
 
-# numpy's legacy generators take no larger seed
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 # names become parts of file names and of labels
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -96,18 +95,20 @@ class Targets(Section):
     regions: Path | None = None
     window: tuple[float, float] | None = None
     target_table: Path | None = None
+    # available: a stimulus may lack repetitions; means and ceilings are of those that are there
+    missing_repetitions: Literal["error", "available"] = "error"
 
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> Targets:
         needed, optional = TARGET_KEYS[self.kind]
-        given = self.model_fields_set - {"kind", "target_table"}
+        given = self.model_fields_set - {"kind", "target_table", "missing_repetitions"}
         given = {key for key in given if getattr(self, key) is not None}
         for key in needed:
             if key not in given:
                 raise ValueError(f"kind: {self.kind} needs `{key}`")
         surplus = sorted(given - {*needed, *optional})
         if surplus:
-            allowed = ", ".join([*needed, *optional, "target_table"])
+            allowed = ", ".join([*needed, *optional, "target_table", "missing_repetitions"])
             raise ValueError(f"kind: {self.kind} takes no `{surplus[0]}`; its keys are {allowed}")
         return self
 
@@ -118,30 +119,10 @@ class Targets(Section):
 
 
 class Stimuli(Section):
-    """Optional categories of the stimuli."""
+    """Optional table of the stimuli: their categories, and groups for the splits."""
 
     table: Path | None = None
     by: str = "category"
-
-
-class Splits(Section):
-    """How the stimuli are divided into development and test."""
-
-    kind: Literal["shuffle", "stratified", "tuckute2023"] = "shuffle"
-    n_splits: int = Field(default=10, ge=2, le=10_000)
-    train_size: int | None = Field(default=None, ge=3)
-    test_size: int | None = Field(default=None, ge=2)
-    seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _complete(self) -> Splits:
-        if self.kind != "tuckute2023" and (self.train_size is None or self.test_size is None):
-            raise ValueError(f"kind: {self.kind} needs `train_size` and `test_size` (numbers of stimuli)")
-        if self.kind == "tuckute2023":
-            given = sorted(self.model_fields_set - {"kind"})
-            if given:
-                raise ValueError(f"kind: tuckute2023 is fixed (10 splits of 83/82, seed 0) and takes no {given}")
-        return self
 
 
 class Center(Section):
@@ -257,6 +238,7 @@ class Comparison(Section):
         Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
     ] = "auto"
     missing: Literal["error", "drop"] = "error"
+    missing_targets: Literal["error", "drop"] = "error"
     engine: Literal["auto", "julearn", "multitarget"] = "auto"
     scheduler: str | None = None
     tests: list[Test] = []
@@ -305,10 +287,20 @@ class Comparison(Section):
         return self
 
     @model_validator(mode="after")
+    def _stimuli_have_a_table(self) -> Comparison:
+        """Refuse splits by groups or categories that no table gives."""
+        wanted = None if self.splits.groups is None else f"splits.groups: {self.splits.groups}"
+        if wanted is None and self.splits.kind == "stratified_kfold":
+            wanted = "splits: {kind: stratified_kfold}"
+        if wanted is not None and self.stimuli.table is None:
+            raise ValueError(f"{wanted} needs `stimuli: {{table: ...}}`, a table with `stimulus` and that column")
+        return self
+
+    @model_validator(mode="after")
     def _inner_folds_fit(self) -> Comparison:
-        n_train = 83 if self.splits.kind == "tuckute2023" else self.splits.train_size
+        n_train = self.splits.least_train  # other kinds of splits are checked when they are made
         for name, estimator in self.estimators.items():
-            if isinstance(estimator.cv, int) and estimator.cv > n_train:
+            if n_train is not None and isinstance(estimator.cv, int) and estimator.cv > n_train:
                 raise ValueError(
                     f"estimators.{name}.cv: {estimator.cv} inner folds of {n_train} development stimuli; "
                     f"allowed are 2 to {n_train}, or loo"

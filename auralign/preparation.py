@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from .confounds import remove_confounds
+from .repetitions import development_repetitions
 
 if TYPE_CHECKING:
     from .config import Comparison
@@ -78,6 +79,14 @@ class Preparation:
         """Prepare responses [n_stimuli, n_targets] for one split: development and test stimuli."""
         return self._without_confounds("y", y, split)
 
+    def repetitions(self, y: np.ndarray, split: Split) -> np.ndarray:
+        """Prepare single repetitions [n_stimuli, n_targets, n_repetitions] of the development stimuli.
+
+        A repetition that a stimulus lacks is NaN, and stays so; the others are prepared without it.
+        """
+        removed = self.removal is not None and "y" in self.removal.apply_to
+        return development_repetitions(y, *split, self.removal.confounds if removed else None)
+
     def _without_confounds(self, side: str, values: np.ndarray, split: Split) -> Parts:
         development, test = split
         if self.removal is None or side not in self.removal.apply_to:
@@ -119,8 +128,3 @@ def preparation_of(config: Comparison, study: Study, features: str, layer: Layer
 def joined_bands(bands: list[np.ndarray] | tuple[np.ndarray, ...]) -> np.ndarray:
     """Put the bands of a layer side by side, [n_stimuli, sum of their widths]."""
     return bands[0] if len(bands) == 1 else np.concatenate(bands, axis=1)
-
-
-def mean_response(y: np.ndarray) -> np.ndarray:
-    """Return what is fitted and scored of repeated responses [n_stimuli, n_targets, n_repetitions]: their mean."""
-    return y.mean(axis=2)

@@ -26,6 +26,8 @@ NEEDED = {
     "selection": "across features layer estimator kuncheva jaccard_chance n_pairs",
     "hypotheses": "hypothesis statement target a b estimate low high n p_fdr verdict",
     "above_chance": "features layer estimator target score chance p",
+    "dropped_targets": "target reason n_stimuli stimuli",
+    "repetitions": "stimulus n_repetitions_mean n_repetitions_min n_repetitions_max",
 }
 # by table that is not always there: what a comparison must have to get it
 BROUGHT_BY = {
@@ -37,11 +39,13 @@ BROUGHT_BY = {
     "selection": "a sparse estimator (kind: lasso)",
     "hypotheses": "`hypotheses` in the configuration",
     "above_chance": "`above_chance` in the configuration",
+    "dropped_targets": "`missing_targets: drop`, and targets that are left out",
+    "repetitions": "`targets.missing_repetitions: available`, and stimuli that lack repetitions",
 }
 # names are text whatever they look like: NA and 001 are names
 TEXT = (
     "target", "features", "estimator", "layer_name", "a", "b", "without", "adds", "region", "region_of", "roi", "hemi",
-    "metric", "layers", "across",
+    "metric", "layers", "across", "stimulus", "stimuli",
 )  # fmt: skip
 # columns of the summary that are results, not metadata of the target; so are those that end in _median or _sd
 RESULT_COLUMNS = ("features", "layer", "layer_name", "estimator", "r2_corr_half_split", "n_splits")

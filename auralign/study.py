@@ -13,9 +13,12 @@ from .confounds import read_confounds
 from .errors import ConfigError, DataError
 from .features import missing_features, open_features
 from .magnitudes import refuse_extreme
-from .splits import make_splits
-from .stimuli import read_categories, stimulus_order
-from .targets import read_targets
+from .predefined_splits import read_splits
+from .related_stimuli import describe_related
+from .splits import check_splits, make_splits
+from .stimuli import read_categories, read_table, stimulus_order
+from .targets import read_responses
+from .usable_targets import answered, usable_targets
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,18 @@ class Study:
     features : dict of str to dict of int to Layer
         By feature set and layer index; their arrays are in files, with one row per stimulus.
     targets : DataArray
-        Dimensions (stimulus, target, repetition).
+        Dimensions (stimulus, target, repetition); NaN where a stimulus lacks a repetition
+        (`missing_repetitions: available`), so that means are those of `repetitions.mean_response`.
     confounds : ndarray, shape (n_stimuli, n_variables), or None
     categories : list of str, or None
     splits : list of (development, test)
-        Indices into `stimuli`.
+        Indices into `stimuli`; sizes may differ from split to split.
     warnings : list of str
         What a reader should know, in sentences.
+    dropped_targets : DataFrame or None
+        Targets that were left out (`missing_targets: drop`) and why, as `usable_targets` gives them.
     groups : ndarray of int, shape (n_stimuli,), or None
-        Code of the group of every stimulus, where the splits keep groups of stimuli together; None where they do not.
+        Of splits by groups: which stimuli belong together, also in inner folds.
     """
 
     stimuli: list[str]
@@ -65,6 +71,7 @@ class Study:
     categories: list[str] | None
     splits: list[tuple[np.ndarray, np.ndarray]]
     warnings: list[str]
+    dropped_targets: pd.DataFrame | None = None
     groups: np.ndarray | None = None
 
 
@@ -92,36 +99,69 @@ def load_study(config: Comparison, scratch: Path) -> Study:
     Raises
     ------
     DataError
-        A stimulus lacks features, responses or confounds and `missing` is `error`.
+        A stimulus lacks features, responses or confounds and `missing` is `error`; a target cannot be used and
+        `missing_targets` is `error`; a stimulus lacks a repetition, its category or its group.
     ConfigError
-        The splits do not fit the number of stimuli; feature sets to be joined do not fit each other.
+        The splits do not fit the stimuli or their groups, or test too few; feature sets to be joined do not fit each
+        other.
     """
     own = {name: source for name, source in config.features.items() if source.join is None}
     missing = missing_features(own)
     if missing:
         raise DataError("features are missing:\n  " + "\n  ".join(missing))
-    targets = read_targets(config.targets)
+    responses = answered(read_responses(config.targets))
     confounds = None if config.confounds.table is None else read_confounds(config.confounds.table)
     if confounds is not None:
         _refuse_extreme_confounds(confounds, config)
     sources = {name: _store(name, source, scratch) for name, source in own.items()}
-    stimuli, warnings = _join(config, targets, confounds, sources)
-    categories = None
-    if config.stimuli.table is not None:
-        categories = read_categories(config.stimuli.table, config.stimuli.by, stimuli)
+    stimuli, left_out, warnings = _join(config, responses, confounds, sources)
+    # after the join: what a target lacks for stimuli that are left out does no harm
+    usable = usable_targets(
+        responses.sel(stimulus=stimuli), config.targets.path, config.missing_targets, config.targets.missing_repetitions
+    )
     features = {name: _joined_rows(layers, stimuli) for name, layers in sources.items()}
+    categories, groups = _categories(config, stimuli), _groups(config, stimuli)
+    if config.splits.kind == "predefined":
+        splits, of_splits = read_splits(config.splits.table, stimuli, left_out)
+    else:
+        splits, of_splits = make_splits(config.splits, len(stimuli), categories, groups), []
+    of_splits += check_splits(config, splits, groups)
+    layers = ((name, layer.bands[0].load()) for name, of_set in features.items() for layer in of_set.values())
+    of_splits += describe_related(layers, stimuli, splits, config.splits.groups)
     for name, source in config.features.items():
         if source.join is not None:
             features[name] = _joined_sets(name, [(part, features[part]) for part in source.join])
     return Study(
         stimuli=stimuli,
         features={name: features[name] for name in config.features},
-        targets=targets.sel(stimulus=stimuli),
+        targets=usable.targets,
         confounds=None if confounds is None else confounds.loc[stimuli].to_numpy(),
         categories=categories,
-        splits=make_splits(config.splits, len(stimuli), categories),
-        warnings=warnings,
+        splits=splits,
+        warnings=[*warnings, *usable.warnings, *of_splits],
+        dropped_targets=None if usable.dropped.empty else usable.dropped,
+        groups=groups,
     )
+
+
+def _categories(config: Comparison, stimuli: list[str]) -> list[str] | None:
+    """Read the categories, where the table of stimuli has them; it may be there for its groups alone."""
+    table, by = config.stimuli.table, config.stimuli.by
+    if table is None:
+        return None
+    within = config.above_chance is not None and config.above_chance.within is not None
+    needed = within or config.splits.kind in ("stratified", "stratified_kfold") or config.splits.groups is None
+    if not needed and by not in read_table(table, "stimulus"):
+        return None
+    return read_categories(table, by, stimuli)
+
+
+def _groups(config: Comparison, stimuli: list[str]) -> np.ndarray | None:
+    """Number the groups of the stimuli by the order of their names."""
+    if config.splits.groups is None:
+        return None
+    names = read_categories(config.stimuli.table, config.splits.groups, stimuli)
+    return np.unique(names, return_inverse=True)[1]
 
 
 def _store(name: str, source: Features, scratch: Path) -> dict[int, _Source]:
@@ -182,7 +222,8 @@ def _join(
     targets: xr.DataArray,
     confounds: pd.DataFrame | None,
     features: dict[str, dict[int, _Source]],
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], set[str], list[str]]:
+    """Return the stimuli that everything has, those that something lacks, and sentences on these."""
     sources = {f"responses ({config.targets.path})": set(targets.stimulus.values)}
     if confounds is not None:
         sources[f"confounds ({config.confounds.table})"] = set(confounds.index)
@@ -207,4 +248,5 @@ def _join(
         )
     if not everywhere:
         raise DataError("no stimulus has both features and responses:\n  " + "\n  ".join(lines))
-    return stimulus_order(everywhere), [f"Left out (missing: drop): {line}." for line in lines]
+    left_out = [f"Left out (missing: drop): {line}." for line in lines]
+    return stimulus_order(everywhere), anywhere - everywhere, left_out

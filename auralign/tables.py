@@ -12,6 +12,7 @@ from .analysis.unique_variance import unique_variance
 from .config import Comparison
 from .study import Study
 from .summary import IDENTITY, MANY_TARGETS, summarise, target_metadata
+from .usable_targets import count_repetitions
 
 FILES = {
     "summary": "summary.tsv",
@@ -24,6 +25,8 @@ FILES = {
     "selection": "selection.tsv",
     "hypotheses": "hypotheses.tsv",
     "above_chance": "above_chance.tsv",
+    "dropped_targets": "dropped_targets.tsv",
+    "repetitions": "repetitions.tsv",
 }
 METRICS = ("r2_corr", "r2", "r2_corr_c2", "r2_corr_c")
 
@@ -48,7 +51,8 @@ def make_tables(
     dict of str to DataFrame
         By the keys of `FILES`: always `summary`, `comparisons`, `layers` and `layer_choice`; `regions` where targets
         have a column `roi`; `unique_variance` of joined feature sets; `selected` and `selection` of sparse estimators;
-        `hypotheses` and `above_chance` where the configuration asks for them.
+        `hypotheses` and `above_chance` where the configuration asks for them; `dropped_targets` where targets were left
+        out, `repetitions` where stimuli have unequal numbers of them.
     """
     summary = summarise(scores, study)
     targets = target_metadata(study)
@@ -72,6 +76,10 @@ def make_tables(
         tables["hypotheses"] = run_hypotheses(scores, targets.set_index("target"), config.hypotheses, config.fdr)
     if config.above_chance is not None:
         tables["above_chance"] = above_chance(config, study)
+    if study.dropped_targets is not None:
+        tables["dropped_targets"] = study.dropped_targets
+    if study.targets.isnull().any():
+        tables["repetitions"] = count_repetitions(study.targets)
     return tables
 
 

@@ -11,11 +11,11 @@ from scipy.io import loadmat
 from .config import Targets
 from .datasets import fetch
 from .errors import DataError, DatasetError
-from .magnitudes import LARGEST, LEAST
 from .published.components import read_components
 from .published.song165 import read_song165
 from .published.voxels import read_voxels
 from .stimuli import read_table, stimulus_order
+from .usable_targets import usable_targets
 
 # names of the results' own columns
 RESERVED = {
@@ -27,18 +27,30 @@ OF_SCORES = re.compile(r"(r2\w*|alpha|reliability)_(median|sd)")
 
 
 def read_targets(config: Targets) -> xr.DataArray:
-    """Read the responses of a comparison.
+    """Read the responses of a comparison, every target of which must be usable.
+
+    Returns, raises
+    ---------------
+    As `read_responses`; also `DataError` where a value is missing or infinite, or a target is constant
+    (`usable_targets`).
+    """
+    return usable_targets(read_responses(config), config.path, "error", config.missing_repetitions).targets
+
+
+def read_responses(config: Targets) -> xr.DataArray:
+    """Read the responses of a comparison as they are.
 
     Returns
     -------
     DataArray
         Dimensions (stimulus, target, repetition), float64; stimuli in `stimulus_order`; the coordinate `target` holds
-        names, further coordinates of `target` its metadata (subject, roi, x, y, hemi, ceiling, ...).
+        names, further coordinates of `target` its metadata (subject, roi, x, y, hemi, ceiling, ...). NaN where a value
+        is missing.
 
     Raises
     ------
     DataError
-        A file is not here, has another layout, or holds values that are not finite.
+        A file is not here or has another layout.
     """
     metadata = None
     if config.kind == "components":
@@ -46,35 +58,26 @@ def read_targets(config: Targets) -> xr.DataArray:
     elif config.kind == "voxels":
         targets, metadata = _voxels(config.dataset), config.dataset / "data" / "voxels.tsv"
     elif config.kind == "published_components":
-        targets = read_components(config.folder / "NH2015comp" / "components.mat")
+        targets = read_components(config.folder / "NH2015comp" / "components.mat", complete=False)
     elif config.kind == "published_voxels":
         targets = read_voxels(
-            config.folder, config.study, config.repetitions or 3, config.subjects, config.rois, config.regions
+            config.folder,
+            config.study,
+            config.repetitions or 3,
+            config.subjects,
+            config.rois,
+            config.regions,
+            complete=False,
         )
     elif config.kind == "song165":
-        targets = read_song165(config.folder, config.window)
+        targets = read_song165(config.folder, config.window, complete=False)
     else:
         targets = _table(config.table)
     if config.target_table is not None:
         metadata = config.target_table
     if metadata is not None and (metadata.exists() or config.target_table is not None):
         targets = _with_metadata(targets, metadata)
-    _refuse_degenerate(targets, config.path)
     return targets.sel(stimulus=stimulus_order(targets.stimulus.values))
-
-
-def _refuse_degenerate(targets: xr.DataArray, path: Path) -> None:
-    """Refuse targets for which rounding would decide the score: constant ones, and sizes near the ends of float64."""
-    values, names = targets.to_numpy(), targets.target.to_numpy()
-    size = np.abs(values).max(axis=(0, 2), initial=0.0)
-    constant = np.ptp(values, axis=0).max(axis=1) <= 1e-12 * size
-    extreme = ~constant & ((size < LEAST) | (size > LARGEST))
-    for what, wrong in (("constant over stimuli", constant), (f"outside {LEAST:g} to {LARGEST:g}", extreme)):
-        if wrong.any():
-            raise DataError(
-                f"{path}: {int(wrong.sum())} targets are {what}, so that no score is defined: "
-                f"{', '.join(names[wrong][:5])}. Remove or rescale them."
-            )
 
 
 def _content(path: Path) -> Path:
@@ -108,12 +111,6 @@ def _checked(stimuli: list[str], names: list[str], values: np.ndarray, path: Pat
             raise DataError(f"{path}: the {what} {twice[0]!r} is there more than once.")
     if np.iscomplexobj(values):
         raise DataError(f"{path}: responses are complex numbers; expected real ones.")
-    bad = ~np.isfinite(values).all(axis=(1, 2))
-    if bad.any():
-        raise DataError(
-            f"{path}: responses are not finite for {int(bad.sum())} stimuli: "
-            f"{', '.join(np.asarray(stimuli)[bad][:5])}. Repair the file or leave these stimuli out of it."
-        )
     return xr.DataArray(
         values,
         dims=("stimulus", "target", "repetition"),
@@ -169,21 +166,17 @@ def _table(path: Path) -> xr.DataArray:
         raise DataError(
             f"{path}: every column beside `stimulus` and `repetition` must be a number; not so: {text[:5]}."
         )
-    parts = []
-    for number in sorted(repetition.unique()):
+    numbers, stimuli = sorted(repetition.unique()), list(dict.fromkeys(table["stimulus"]))
+    values = np.full((len(stimuli), columns.shape[1], len(numbers)), np.nan)
+    position = {stimulus: row for row, stimulus in enumerate(stimuli)}
+    for place, number in enumerate(numbers):
         rows = repetition == number
-        parts.append(
-            _checked(
-                list(table.loc[rows, "stimulus"]), list(columns), columns.loc[rows].to_numpy(float)[:, :, None], path
-            )
+        # also where a stimulus is in another repetition only: its row stays empty
+        part = _checked(
+            list(table.loc[rows, "stimulus"]), list(columns), columns.loc[rows].to_numpy(float)[:, :, None], path
         )
-    for number, part in enumerate(parts):
-        odd = set(part.stimulus.values) ^ set(parts[0].stimulus.values)
-        if odd:
-            raise DataError(f"{path}: repetition {number} has other stimuli than repetition 0: {sorted(odd)[:5]}.")
-    stimuli = parts[0].stimulus.values
-    values = np.concatenate([part.sel(stimulus=stimuli).values for part in parts], axis=2)
-    return _checked(list(stimuli), list(columns), values, path)
+        values[[position[stimulus] for stimulus in part.stimulus.values], :, place] = part.values[:, :, 0]
+    return _checked(stimuli, list(columns), values, path).assign_coords(repetition=numbers)
 
 
 def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:

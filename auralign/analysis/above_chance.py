@@ -7,7 +7,8 @@ import pandas as pd
 
 from ..config import Comparison
 from ..engines import run_multitarget
-from ..preparation import Preparation, joined_bands, mean_response, preparation_of
+from ..preparation import Preparation, joined_bands, preparation_of
+from ..repetitions import mean_response
 from ..study import Layer, Study
 from .resampling import permute
 

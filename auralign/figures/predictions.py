@@ -10,7 +10,8 @@ import pandas as pd
 from ..config import Comparison
 from ..engines import run_multitarget
 from ..errors import DataError
-from ..preparation import joined_bands, mean_response, preparation_of
+from ..preparation import joined_bands, preparation_of
+from ..repetitions import mean_response
 from ..results import Results
 from ..stimuli import read_categories
 from ..study import Study, load_study

@@ -10,10 +10,16 @@ from ..stimuli import stimulus_order
 from .responses import cell_text, make_responses, read_mat, refuse_not_finite
 
 
-def read_components(path: Path) -> xr.DataArray:
+def read_components(path: Path, complete: bool = True) -> xr.DataArray:
     """Read components.mat: R [stimulus, component] with stim_names and component_names.
 
     The file is in another order of stimuli than the voxels; rows are put in `stimulus_order` by their names.
+
+    Parameters
+    ----------
+    path : Path
+    complete : bool
+        Refuse values that are missing or infinite.
 
     Returns
     -------
@@ -32,4 +38,4 @@ def read_components(path: Path) -> xr.DataArray:
     if values.ndim != 2 or values.dtype.kind not in "iuf":
         raise DataError(f"{path}: R is {values.dtype} of shape {values.shape}; expected numbers [stimulus, component].")
     responses = make_responses(stimuli, names, values[:, :, None].astype(np.float64), {}, path)
-    return refuse_not_finite(responses, path).sel(stimulus=stimulus_order(stimuli))
+    return refuse_not_finite(responses, path, complete).sel(stimulus=stimulus_order(stimuli))

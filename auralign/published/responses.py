@@ -53,8 +53,10 @@ def make_responses(
     )
 
 
-def refuse_not_finite(responses: xr.DataArray, path: Path) -> xr.DataArray:
-    """Return the responses, unless one of them is missing or infinite."""
+def refuse_not_finite(responses: xr.DataArray, path: Path, complete: bool = True) -> xr.DataArray:
+    """Return the responses, unless one of them is missing or infinite and they should be complete."""
+    if not complete:
+        return responses
     bad = ~np.isfinite(responses.to_numpy()).all(axis=(0, 2))
     if bad.any():
         raise DataError(

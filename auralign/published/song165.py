@@ -20,7 +20,7 @@ RESPONSES, FEATURES = "ecog_component_responses.mat", "acoustic_features.mat"
 COMPONENTS = Path(__file__).with_name("song165_components.tsv")
 
 
-def read_song165(folder: Path, window: tuple[float, float] | None = None) -> xr.DataArray:
+def read_song165(folder: Path, window: tuple[float, float] | None = None, complete: bool = True) -> xr.DataArray:
     """Read the components' responses, averaged over time.
 
     Parameters
@@ -29,6 +29,8 @@ def read_song165(folder: Path, window: tuple[float, float] | None = None) -> xr.
         Holds ecog_component_responses.mat.
     window : (float, float), optional
         Seconds; from and to are both included. All of the 3 s by default.
+    complete : bool
+        Refuse values that are missing or infinite.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def read_song165(folder: Path, window: tuple[float, float] | None = None) -> xr.
     mean = responses[:, inside].astype(np.float64).mean(axis=1)  # [sound, component]
     metadata = {"strongest_category": components["strongest_category"].to_numpy()}
     array = make_responses(stimuli, list(components["name"]), mean[:, :, None], metadata, path)
-    return refuse_not_finite(array, path).sel(stimulus=stimulus_order(stimuli))
+    return refuse_not_finite(array, path, complete).sel(stimulus=stimulus_order(stimuli))
 
 
 def acoustic_features(folder: Path) -> dict[str, xr.DataArray]:

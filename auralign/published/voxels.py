@@ -88,6 +88,7 @@ def read_voxels(
     subjects: Sequence[int] | None = None,
     rois: Sequence[str] | None = None,
     regions: Path | None = None,
+    complete: bool = True,
 ) -> xr.DataArray:
     """Read the voxels that are asked for, and nothing else, into memory.
 
@@ -103,6 +104,8 @@ def read_voxels(
         All by default.
     rois : sequence of str, optional
         Values of `roi` (Primary, Anterior, Lateral, Posterior); all voxels, also outside of them, by default.
+    complete : bool
+        Refuse values that are missing or infinite.
 
     Returns
     -------
@@ -133,7 +136,8 @@ def read_voxels(
         name: coordinate.values[columns] for name, coordinate in opened.coords.items() if coordinate.dims == ("target",)
     }
     names = metadata.pop("target")
-    return refuse_not_finite(make_responses(opened.stimulus.values[rows], names, chosen, metadata, path), path)
+    responses = make_responses(opened.stimulus.values[rows], names, chosen, metadata, path)
+    return refuse_not_finite(responses, path, complete)
 
 
 def _copy(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, repetitions: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from auralign.ceilings import (
 from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.errors import DataError
+from auralign.repetitions import effective_repetitions
 from auralign.scores import r2_corr
 
 
@@ -210,13 +211,57 @@ def test_the_interval_is_the_bootstrap_over_stimuli_in_blocks_as_in_one(monkeypa
 def test_absent_and_constant_repetitions_do_not_count():
     _, y = planted(40, 4, 0.5)
     two = noise_ceiling(y[:, :, :2], n_draws=50)
-    y[:, 0, 2], y[3, 1, 2], y[:, 2, 2] = np.nan, np.nan, 4.0  # whole, one stimulus of it, constant
+    y[:, 0, 2], y[:, 2, 2] = np.nan, 4.0
     y[:, 3, 1:] = np.nan
     result = noise_ceiling(y, n_draws=50)
-    assert result["n_repetitions"].tolist() == [2, 2, 2, 1]
+    assert result["n_repetitions"].tolist() == [2, 3, 2, 1]
     for name in ("ceiling", "ceiling_low", "ceiling_high"):
-        np.testing.assert_allclose(result[name][:3], two[name][:3], rtol=1e-12)
+        np.testing.assert_allclose(result[name][[0, 2]], two[name][[0, 2]], rtol=1e-12)
         assert np.isnan(result[name][3])
+
+
+def unequal(y: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+    """The repetitions [stimulus, target, repetition] with a share of them missing; every stimulus keeps one."""
+    random = np.random.default_rng(seed)
+    missing = random.random(y.shape) < share
+    # of stimuli that would keep none, one repetition comes back
+    back = random.integers(y.shape[2], size=y.shape[:2])
+    missing &= ~(missing.all(axis=2, keepdims=True) & (np.arange(y.shape[2]) == back[:, :, None]))
+    return np.where(missing, np.nan, y)
+
+
+def test_the_ceiling_of_unequal_repetitions_is_that_of_the_pairs_that_are_there():
+    _, y = planted(50, 3, 0.4)
+    y = unequal(y, 0.3)
+    y[:, 2] = np.where(np.isnan(y[:, :1]), np.nan, y[:, 2:])[:, 0]  # lacks more
+    y[:, 2, 0] = np.where(np.isnan(y[:, 2]).all(axis=1), 1.0, y[:, 2, 0])
+    result = noise_ceiling(y, n_draws=20)
+    for t in range(3):
+        table = pd.DataFrame(y[:, t])
+        n = [table[[a, b]].dropna().shape[0] for a, b in ([0, 1], [0, 2], [1, 2])]
+        covariance = table.cov()  # pairwise complete
+        mean = np.average([covariance.loc[a, b] for a, b in ([0, 1], [0, 2], [1, 2])], weights=n)
+        assert result["ceiling"][t] == pytest.approx(mean / table.mean(axis=1).var(), rel=1e-9)
+        assert result["n_repetitions"][t] == pytest.approx(len(table) / (1 / table.count(axis=1)).sum(), rel=1e-12)
+    assert (result["ceiling_low"] < result["ceiling"]).all() and (result["ceiling"] < result["ceiling_high"]).all()
+
+
+def test_where_nothing_is_missing_the_rule_for_unequal_repetitions_gives_the_same():
+    _, y = planted(40, 5, 0.3)
+    weights = np.random.default_rng(1).multinomial(40, np.full(40, 1 / 40), size=20) / 40
+    equal = ceilings._reliability_of_mean(y - y.mean(axis=0), np.full(5, 3), weights)
+    np.testing.assert_allclose(ceilings._unequal_reliability(y, np.full((40, 3), True), weights), equal, rtol=1e-9)
+
+
+def test_unequal_repetitions_leave_ceiling_and_reliability_unbiased():
+    _, complete = planted(165, 1500, 0.3)
+    y = unequal(complete, 0.3)
+    n = effective_repetitions(y)
+    true = np.median(spearman_brown(0.3, n))  # .48 where .56 is that of three repetitions
+    assert np.median(noise_ceiling(y, n_draws=0)["ceiling"]) == pytest.approx(true, abs=0.008)
+    assert np.median(median_pairwise_correlation(y)) == pytest.approx(0.3, abs=0.008)
+    reached = r2_corr(np.nanmean(y, axis=2), planted(165, 1500, 0.3)[0])
+    assert np.median(reached) == pytest.approx(true, abs=0.008)
 
 
 def test_the_perfect_model_reaches_the_ceiling():

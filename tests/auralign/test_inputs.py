@@ -186,4 +186,6 @@ def test_a_stimulus_without_features_or_responses_is_named_both_ways(small_confi
     small_config.write_text(small_config.read_text().replace("train_size: 16", "train_size: 14"))
     study = load_study(read_config(small_config), tmp_path)
     assert len(study.stimuli) == 28
-    assert len(study.warnings) == 2
+    assert len(study.warnings) == 3
+    assert all(warning.startswith("Left out (missing: drop): ") for warning in study.warnings[:2])
+    assert study.warnings[2].startswith("The smallest test set holds 14 stimuli: ")
