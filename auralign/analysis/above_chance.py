@@ -23,7 +23,7 @@ def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
 
     Each permutation is fitted as the responses themselves are: the same preparation of features and responses
     (scaling, joined sets), the same splits, inner folds and choice of alpha. So `score` is the median over splits of
-    the `r2_corr` in the scores.
+    the `r2_corr` in the scores. Where the splits keep groups of stimuli together, so do the permutations.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
                 partial(_scores, study, layer, estimator, preparation_of(config, study, name, layer))
                 for layer in layers.values()
             ]
-            result = permute(score_layers, y, settings.n_permutations, settings.seed, within)
+            result = permute(score_layers, y, settings.n_permutations, settings.seed, within, study.groups)
             index = pd.MultiIndex.from_product([layers, study.targets.target.to_numpy()], names=["layer", "target"])
             table = index.to_frame(index=False).assign(
                 features=name,

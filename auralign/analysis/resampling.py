@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..ridge import fit_ridge
 from ..scores import r2_corr
 from ..statistics import benjamini_hochberg
+from .permutations import permuted_orders
 
 INTERVALS = ("studentised", "bca", "percentile")
 # with fewer, so many draws repeat one subject only that no interval has a finite end
@@ -279,6 +280,7 @@ def permute(
     n_permutations: int = 1000,
     seed: int = 0,
     groups: np.ndarray | None = None,
+    together: np.ndarray | None = None,
 ) -> PermutationResult:
     """Do the test of `permutation_test` with any way to fit and score: whatever gives the scores of the responses.
 
@@ -289,9 +291,11 @@ def permute(
         fitted by itself.
     y, n_permutations, seed, groups
         As of `permutation_test`, with its errors.
+    together : array-like, shape (n_stimuli,), optional
+        Groups of related stimuli, which change places as wholes: see `permuted_orders`.
     """
     y = np.asarray(y, dtype=float)
-    orders = _permutations(len(y), n_permutations, seed, groups)  # [1 + n_permutations, n_stimuli], the first as it is
+    orders = permuted_orders(len(y), n_permutations, seed, groups, together)  # [1 + n_permutations, n_stimuli]
     per_block = max(1, MAX_COLUMNS // len(orders))
     blocks = []
     for start in range(0, y.shape[1], per_block):
@@ -311,21 +315,6 @@ def _compare_with_chance(scores: np.ndarray) -> np.ndarray:
     p = (1.0 + (permuted >= reached).sum(axis=1)) / scores.shape[1]
     p_layers = (1.0 + (permuted.max(axis=0) >= reached).sum(axis=1)) / scores.shape[1]
     return np.stack([real[:, 0], np.quantile(permuted, 0.95, axis=1), p, p_layers])
-
-
-def _permutations(n_stimuli: int, n_permutations: int, seed: int, groups: np.ndarray | None) -> np.ndarray:
-    """Draw orders of the stimuli, [1 + n_permutations, n_stimuli]; the first is the order as it is."""
-    groups = np.zeros(n_stimuli, dtype=int) if groups is None else np.asarray(groups)
-    if groups.shape != (n_stimuli,):
-        raise DataError(f"groups: {groups.shape[0]} categories for {n_stimuli} stimuli.")
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    if max(map(len, members)) < 2:
-        raise DataError("groups: every stimulus is alone in its category, so that none can change places.")
-    random = np.random.default_rng(seed)
-    orders = np.tile(np.arange(n_stimuli), (1 + n_permutations, 1))
-    for member in members:
-        orders[1:, member] = random.permuted(orders[1:, member], axis=1)
-    return orders
 
 
 def _scores_of(x: np.ndarray, splits: list, fit_predict: FitPredict, metric: Metric, columns: np.ndarray) -> np.ndarray:
