@@ -128,8 +128,8 @@ def _refusal(path: Path, dropped: pd.DataFrame, stimuli: np.ndarray, n_targets: 
             for reason, rows in dropped.groupby("reason", sort=False)
         ]
         return (
-            f"{path}: {'; '.join(parts)}. Remove or rescale them, or leave them out with `missing_targets: drop` (a key "
-            "beside `missing`)."
+            f"{path}: {'; '.join(parts)}. Remove or rescale them, or leave them out with `missing_targets: drop` (a "
+            "key beside `missing`)."
         )
     text = (
         f"{path}: responses are not finite for {len(stimuli)} stimuli: {_listed(stimuli)}; in {len(gaps)} of "
