@@ -69,6 +69,11 @@ class Splits(BaseModel):
         if surplus:
             allowed = ", ".join([*needed, *optional, "allow_small_test"])
             raise ValueError(f"kind: {self.kind} takes no `{surplus[0]}`; its keys are {allowed}")
+        if self.kind == "kfold" and self.groups is not None and self.seed:
+            raise ValueError(
+                "kind: kfold with `groups` takes no `seed`: groups are dealt out so that folds are as equal in size as "
+                "can be, and nothing is drawn"
+            )
         if any(getattr(self, key) is None for key in needed):
             of_sizes = " (numbers of groups)" if self.kind == "group_shuffle" else " (numbers of stimuli)"
             words = {

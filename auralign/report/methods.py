@@ -44,14 +44,31 @@ def describe_splits(results: Results) -> str:
     kinds = {
         "shuffle": f"at random (seed {spec.get('seed')})",
         "stratified": f"at random inside categories, in equal shares (seed {spec.get('seed')})",
+        "group_shuffle": f"by whole groups at random (seed {spec.get('seed')})",
+        "leave_one_group_out": "each group being the test set once",
+        "kfold": f"each of {len(splits)} folds being the test set once",
+        "stratified_kfold": f"each of {len(splits)} random folds, with equal shares of the categories, being the test "
+        f"set once (seed {spec.get('seed')})",
+        "predefined": "as a table says that came with the study",
         "tuckute2023": "as published by Tuckute et al. 2023",
     }
-    first = splits[0]
+    grouped = ""
+    if spec.get("groups") is not None:
+        grouped = (
+            f" Stimuli of one group (column {spec['groups']} of the table of stimuli) are never on both sides, nor in "
+            "two inner folds."
+        )
     return (
         f"The {len(results.provenance['stimuli'])} stimuli were divided {len(splits)} times into "
-        f"{len(first['development'])} development and {len(first['test'])} test stimuli, {kinds[spec['kind']]}. Splits "
-        "are drawn from the same stimuli and therefore overlap."
+        f"{_sizes(splits, 'development')} development and {_sizes(splits, 'test')} test stimuli, {kinds[spec['kind']]}."
+        f"{grouped} Splits are of the same stimuli, so that their development sets overlap."
     )
+
+
+def _sizes(splits: list[dict], part: str) -> str:
+    """Say how many stimuli a set holds, where splits differ from the fewest to the most."""
+    sizes = {len(split[part]) for split in splits}
+    return str(min(sizes)) if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)}"
 
 
 def describe_features(results: Results) -> list[tuple[str, str]]:
@@ -104,7 +121,15 @@ def describe_targets(results: Results) -> str:
     if "roi" in targets:
         text += f", in {counted(targets['roi'].nunique(), 'region')}"
     if "n_repetitions" in targets:
-        text += f"; the mean of {counted(int(targets['n_repetitions'].iloc[0]), 'repetition')} is predicted"
+        numbers = targets["n_repetitions"]
+        if results.get("repetitions") is None and numbers.nunique() == 1:
+            text += f"; the mean of {counted(int(numbers.iloc[0]), 'repetition')} is predicted"
+        else:
+            least, most = f"{numbers.min():.2g}", f"{numbers.max():.2g}"
+            text += (
+                "; the mean of the repetitions that are there is predicted, every stimulus counting alike; they "
+                f"average noise away as {least if least == most else f'{least} to {most}'} repetitions of every stimulus would"
+            )
     return text + "."
 
 
@@ -135,10 +160,11 @@ def describe_estimators(results: Results) -> list[tuple[str, str, str]]:
 def describe_tests(results: Results) -> str:
     """Say how differences were tested."""
     config = results.provenance["config"]
-    split = results.provenance["splits"][0]
-    ratio = len(split["test"]) / len(split["development"])
+    splits = results.provenance["splits"]
+    ratios = np.round([len(split["test"]) / len(split["development"]) for split in splits], 3)
+    ratio = f"{ratios[0]:g}" if np.ptp(ratios) == 0 else f"{ratios.min():g} to {ratios.max():g}"
     return (
-        f"k = {len(results.provenance['splits'])}, n_test/n_dev = {np.round(ratio, 3):g}; intervals have the level "
+        f"k = {len(splits)}, n_test/n_dev = {ratio}; intervals have the level "
         f"{percent(results.level)}; false discoveries are controlled at {percent(config['fdr'])} over all rows of one "
         "test."
     )

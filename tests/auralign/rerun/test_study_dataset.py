@@ -33,7 +33,7 @@ JULEARN = """
 name: tiny
 features: {net: {storage: ../features/tiny/tiny.hdf5, marker: net, layers: [0]}}
 targets: {kind: components, dataset: ../datalad_dataset/tiny}
-splits: {kind: shuffle, n_splits: 3, train_size: 6, test_size: 6}
+splits: {kind: shuffle, n_splits: 3, train_size: 6, test_size: 6, allow_small_test: true}
 estimators: {ridge: {kind: ridge}}
 engine: multitarget
 """

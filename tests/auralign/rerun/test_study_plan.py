@@ -26,7 +26,7 @@ features:
   table: {table: x.tsv}
 targets: {kind: components, dataset: ../data/brain}   # responses
 stimuli: {table: ../data/sounds/categories.tsv}
-splits: {kind: shuffle, n_splits: 2, train_size: 4, test_size: 4}
+splits: {kind: shuffle, n_splits: 2, train_size: 4, test_size: 4, allow_small_test: true}
 estimators: {ridge: {kind: ridge}}
 """
 
