@@ -14,7 +14,8 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from . import phantom
-from .errors import DatasetError
+from .errors import DataError, DatasetError
+from .text_tables import open_text
 
 
 class Section(BaseModel, extra="forbid", frozen=True):
@@ -128,9 +129,10 @@ def read_recipe(path: Path) -> Recipe:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if isinstance(content, dict) and content.get("table"):
-            with open(path.parent / content["table"], encoding="utf-8", newline="") as file:
-                content["files"] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            content["files"] = open_text(path.parent / content["table"], ("path",), csv.QUOTE_NONE).rows()
         recipe = Recipe.model_validate(content)
+    except DataError as error:
+        raise DatasetError(str(error)) from error
     except (OSError, TypeError, UnicodeError, yaml.YAMLError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:

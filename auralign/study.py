@@ -1,6 +1,6 @@
 """A comparison's inputs, joined: features, responses and splits over the same stimuli in the same order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,8 @@ from .config import Comparison, Features
 from .confounds import read_confounds
 from .errors import ConfigError, DataError
 from .features import missing_features, open_features
+from .identifiers import what_is_lacking
+from .notices import noted
 from .splits import make_splits
 from .stimuli import read_categories, stimulus_order
 from .targets import read_targets
@@ -92,6 +94,12 @@ def load_study(config: Comparison, scratch: Path) -> Study:
     ConfigError
         The splits do not fit the number of stimuli; feature sets to be joined do not fit each other.
     """
+    with noted() as notes:
+        study = _load(config, scratch)
+    return replace(study, warnings=notes + study.warnings)
+
+
+def _load(config: Comparison, scratch: Path) -> Study:
     own = {name: source for name, source in config.features.items() if source.join is None}
     missing = missing_features(own)
     if missing:
@@ -174,13 +182,10 @@ def _join(
             of = "" if len(which) == len(held) else f" layer {', '.join(map(str, which))}"
             sources[f"features {name}{of} ({config.features[name].path})"] = set(stimuli)
     everywhere = set.intersection(*sources.values())
-    anywhere = set.union(*sources.values())
-    lines = []
-    for source, present in sources.items():
-        absent = stimulus_order(anywhere - present)
-        if absent:
-            more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
-            lines.append(f"{source} lack {len(absent)} stimuli: {', '.join(absent[:20])}{more}")
+    spelt, lacking = what_is_lacking(sources, stimulus_order)
+    lines = spelt + lacking
+    if spelt and config.missing == "error":
+        raise DataError("stimuli that are not named alike everywhere:\n  " + "\n  ".join(lines))
     if lines and config.missing == "error":
         raise DataError(
             "stimuli that lack features or responses:\n  " + "\n  ".join(lines) + "\nExtract or supply them, or leave "
