@@ -9,6 +9,7 @@ variable with these dimensions and coordinates. Nothing is unpickled.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -152,7 +153,7 @@ def _npz(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, dict[
     try:
         with archive:
             held = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # zipfile and zlib have exceptions of their own for damaged archives
         raise DataError(f"{path}: an array in it cannot be read without running it: {error}") from error
     known = {"values", "stimulus", columns, third}
     if "values" not in held or set(held) - known:
@@ -167,7 +168,7 @@ def _load(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file.") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: it holds Python objects, which are never unpickled; save numbers and text (dtype float, str)."
@@ -179,9 +180,10 @@ def _netcdf(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, di
     if not path.exists():
         raise DataError(f"{path}: there is no such file.")
     try:
-        with xr.open_dataset(path, engine=_engine(path)) as opened:
+        # numbers as they are: units of time do not make times of them
+        with xr.open_dataset(path, engine=_engine(path), decode_times=False, decode_timedelta=False) as opened:
             dataset = opened.load()
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except Exception as error:  # scipy and h5py document no exception types: damaged files raise many
         raise DataError(f"{path}: not a NetCDF file that can be read: {error}") from error
     dims = ("stimulus", columns, *([third] if third else []))
     fitting = [name for name, held in dataset.data_vars.items() if {"stimulus", columns} <= set(held.dims) <= set(dims)]

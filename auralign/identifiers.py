@@ -129,7 +129,7 @@ _DIFFERENCES: list[tuple[Callable[[str], str], str, bool]] = [
         False,
     ),
     (_without_file, "one has the folder or the ending of a sound file; write the name alone", False),
-    (str.casefold, "they differ in capitals only; write them alike", False),
+    (str.lower, "they differ in capitals only; write them alike", False),
     (_skeleton, "they look alike, but are written with other characters; write them alike", True),
     (lambda s: re.sub(r"[\s_-]+", " ", _skeleton(s)).casefold(), "they differ in spaces, dashes and the like", True),
     (lambda s: _without_zeros(_without_file(s)).casefold(), "they differ in zeros, capitals or ending", False),
