@@ -5,6 +5,7 @@ Every reader of stimuli, features, responses, confounds and metadata comes throu
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def number_columns(table: pd.DataFrame, keys: Sequence[str], what: str, path: Pa
         if wrong.any():
             first = first or f"{place(table, wrong)} has {numbers[column].to_numpy()[wrong][0]!r}"
             text.append(column)
-        converted[column] = values
+        # whole numbers too large for 64 bits: pandas takes them for text, and would round them less well
+        converted[column] = values if wrong.any() else numbers[column].map(float, na_action="ignore")
     if text:
         raise DataError(f"{path}: every column beside {beside} must be a number; not so: {text[:5]} ({first}).")
     return numbers.assign(**converted).astype(np.float64) if converted else numbers.astype(np.float64)
@@ -191,7 +193,7 @@ def _header(names: Iterable[str], needed: Sequence[str], path: Path) -> list[str
         raise DataError(
             f"{path}: column {header.index('') + 1} has no name (an index that was written along?). Name or remove it."
         )
-    twice = [name for number, name in enumerate(header) if name in header[:number]]
+    twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         spelt = {name for name, form in zip(names, header, strict=True) if form == twice[0]}
         alike = " once names are written alike (accents, spaces)" if len(spelt) > 1 else ""
@@ -217,7 +219,7 @@ def _read_text(path: Path, names: Sequence[str]) -> pd.DataFrame:
     }
     table = opened.frame(**options)
     notes = ["semicolons part the values"] if opened.separator == ";" else []
-    columns = [name for name in header if name not in text and table[name].dtype == object]
+    columns = [name for name, kind in table.dtypes.items() if name not in text and kind == object]
     with_comma = [name for name in columns if _has_decimal_comma(table[name])]
     if with_comma:
         comma = opened.frame(**options, decimal=",")

@@ -160,6 +160,8 @@ def decode(path: Path) -> str:
 def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> str:
     """Find the separator among the allowed ones, by the header; name another one that parts it."""
     first = next(line for line in text.splitlines() if line.strip())
+    if re.fullmatch(r"#.*|sep=.", first.strip()):
+        raise DataError(f"{path}: the first line ({first.strip()[:40]!r}) is not the header; take it out.")
     counts = {sign: len(next(csv.reader([first], delimiter=sign))) for sign in "\t,;|"}
     names = {sign: [name.strip() for name in next(csv.reader([first], delimiter=sign))] for sign in counts}
     found = max(allowed, key=lambda sign: (all(key in names[sign] for key in keys), counts[sign]))
@@ -227,6 +229,8 @@ def _miscounted(
             f"{what}. Are numbers written with a decimal comma ({values[-2]},{values[-1]}), as commas also part the "
             "values? Save it with semicolons or tabs between the values, or with decimal points."
         )
+    if any("\n" in value for value in values):
+        return f"{what}. A quoted value goes on over the end of the line; is a quote missing?"
     lacking = ", ".join(f"`{name}`" for name in header[len(values) :][:5])
     return (
         f"{what}{f' (nothing for {lacking})' if lacking else ''}. Every line needs as many values as there are names."

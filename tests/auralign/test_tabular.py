@@ -64,6 +64,9 @@ def test_row_names_of_r_are_refused_and_named(tmp_path):
         ("y.csv", "stimulus,a,b\nx,1,2\ny,0,7,2\n", "Are numbers written with a decimal comma (7,2)"),
         ("y.csv", "stimulus,a,b\n1,x,5,2\n2,y,7,2\n", "row.names = FALSE"),
         ("y.tsv", "stimulus\ta", "there is a header (stimulus, a), but no line below it"),
+        ("y.csv", 'stimulus,a\n"x,1\ny,2\n', "line 2 has 1 value, but the header has 2 names. A quoted value goes on"),
+        ("y.csv", "sep=;\nstimulus;a\nx;1\n", "the first line ('sep=;') is not the header; take it out"),
+        ("y.csv", "# made by hand\nstimulus,a\nx,1\n", "the first line ('# made by hand') is not the header"),
         ("y.tsv", "", "the file is empty"),
         ("y.tsv", "\n \n", "the file is empty"),
     ],
@@ -235,6 +238,14 @@ def test_messages_have_the_tables_own_repetition_numbers(tmp_path):
 def test_columns_of_responses_are_numbers(tmp_path, text, expected):
     with pytest.raises(DataError, match=expected):
         read_targets(Targets(kind="table", table=_file(tmp_path, "y.tsv", text)))
+
+
+def test_large_whole_numbers_are_numbers(tmp_path):
+    path = _file(tmp_path, "y.tsv", "stimulus\ta\nx\t99999999999999999999999\ny\t9007199254740993\n")
+    assert read_targets(Targets(kind="table", table=path)).values.ravel().tolist() == [
+        float("99999999999999999999999"),
+        2.0**53,
+    ]
 
 
 def test_a_key_of_responses_is_no_unit(tmp_path):
