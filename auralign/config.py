@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from .config_models import (
@@ -26,6 +25,7 @@ from .config_models import (
     Test,
 )
 from .errors import ConfigError
+from .yaml_text import Yaml, YamlError, read_yaml
 
 __all__ = [
     "Center",
@@ -40,20 +40,6 @@ __all__ = [
     "Test",
     "read_config",
 ]
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader in which a key that is given twice is an error instead of the last one winning."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                problem = f"the key {key!r} is there twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def _resolve_paths(section: Any, folder: Path) -> Any:
@@ -71,21 +57,29 @@ def _resolve_paths(section: Any, folder: Path) -> Any:
     return section
 
 
-def _explain(path: Path, error: ValidationError) -> str:
+def _explain(path: Path, source: Yaml, error: ValidationError) -> str:
     lines = [f"{path}: this comparison cannot be run."]
     for problem in error.errors():
-        loc = [str(part) for part in problem["loc"]]
+        loc = list(problem["loc"])
         if loc[:1] in (["estimators"], ["hypotheses"]):
             # the third part is the kind by which pydantic chose the model, not a key of the file
             del loc[2:3]
-        key = ".".join(loc) or "(the whole file)"
+        key = ".".join(map(str, loc)) or "(the whole file)"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key; allowed here: {', '.join(_allowed_keys(problem['loc'][:-1]))}"
         elif "input" in problem and not isinstance(problem["input"], dict):
             message += f" (given: {problem['input']!r})"
-        lines.append(f"  {key}: {message}")
+        quote = source.taken_for(loc) if _wants_name(problem, source.written(loc)) else None
+        lines.append(f"  {key}: {message} ({quote or source.where(loc)})")
     return "\n".join(lines)
+
+
+def _wants_name(problem: dict, written: str | None) -> bool:
+    """Whether a text is expected where something else was found, so that quotes would help."""
+    if problem["type"] == "literal_error":
+        return f"'{written}'" in problem.get("ctx", {}).get("expected", "")
+    return problem["type"] in ("string_type", "path_type")
 
 
 def _allowed_keys(location: tuple) -> list[str]:
@@ -120,17 +114,19 @@ def read_config(path: str | Path) -> Comparison:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        source = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file. Comparisons lie in julearn_configs/.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, TypeError) as error:
+    except YamlError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: not a YAML file that can be read: {error}") from error
-    if not isinstance(content, dict):
+    if not isinstance(source.content, dict):
         raise ConfigError(f"{path}: a comparison is a mapping with the keys {', '.join(Comparison.model_fields)}.")
     try:
-        config = Comparison.model_validate(content)
+        config = Comparison.model_validate(source.content)
     except ValidationError as error:
-        raise ConfigError(_explain(path, error)) from error
+        raise ConfigError(_explain(path, source, error)) from error
     try:
         return _resolve_paths(config, path.parent.resolve())
     except (OSError, RuntimeError, ValueError) as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import DataError
-from .stimuli import read_table
+from .tabular import number_columns, read_table, refuse_columns, refuse_repeated
 
 
 def read_confounds(path: Path) -> pd.DataFrame:
@@ -20,20 +20,16 @@ def read_confounds(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        A stimulus twice; a column that is no number, not finite, or constant; no column.
+        A stimulus twice; a column that is no number, not finite, or constant; no column; or as `read_table`.
     """
-    table = read_table(path, "stimulus")
-    twice = table["stimulus"][table["stimulus"].duplicated()]
-    if len(twice):
-        raise DataError(f"{path}: the stimulus {twice.iloc[0]!r} is there more than once.")
-    table = table.set_index("stimulus")
-    text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
-    if text or table.columns.empty:
-        raise DataError(f"{path}: every column beside `stimulus` must be a number; not so: {text[:5]}.")
+    table = read_table(path, "stimulus", columns="variable")
+    refuse_columns(table, ("repetition", "layer"), "confound", path)
+    refuse_repeated(table, "stimulus", path)
+    table = number_columns(table, ("stimulus",), "confound", path).set_axis(pd.Index(table["stimulus"]))
     bad = [column for column in table if not np.isfinite(table[column]).all() or np.ptp(table[column]) == 0]
     if bad:
         raise DataError(f"{path}: confounds must be finite and vary over stimuli; not so: {bad[:5]}.")
-    return table.astype(np.float64)
+    return table
 
 
 def remove_confounds(

@@ -13,9 +13,11 @@ import xarray as xr
 
 from .config import Features
 from .errors import DataError
+from .identifiers import normal_form, normalise
 from .published.activations import open_activations
 from .published.song165 import acoustic_features
-from .stimuli import read_table, stimulus_order
+from .stimuli import stimulus_order
+from .tabular import number_columns, read_table, refuse_columns, whole_numbers
 
 
 def open_features(name: str, config: Features) -> dict[int, Callable[[], xr.DataArray]]:
@@ -108,13 +110,14 @@ def _select(
 
 
 def _arrange(stimuli: list[str], values: np.ndarray, layer_name: str, metadata: dict, source: Path) -> xr.DataArray:
+    stimuli = normalise(stimuli, "stimulus", source, may_repeat=False)
     duplicates = pd.Index(stimuli)[pd.Index(stimuli).duplicated()]
     if len(duplicates):
         raise DataError(f"{source}: {layer_name} holds the stimulus {duplicates[0]!r} more than once.")
     array = xr.DataArray(
         np.asarray(values, dtype=np.float64),
         dims=("stimulus", "unit"),
-        coords={"stimulus": [str(s) for s in stimuli]},
+        coords={"stimulus": stimuli},
         attrs={"layer_name": layer_name, "metadata": metadata},
     )
     return array.sel(stimulus=stimulus_order(array.stimulus.values))
@@ -179,8 +182,9 @@ def _read_stored(storage: Any, marker: str, index: int, md5: str, meta: dict) ->
 def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
     """Tell whether a stimulus's own file beside the collected one holds a feature that was not collected."""
     tail = f"_{path.name}"
+    collected = {normal_form(stimulus) for stimulus in collected}  # some file systems write accents in their own way
     for file in path.parent.glob(f"element_*{tail}"):
-        if file.name[len("element_") : -len(tail)] not in collected:
+        if normal_form(file.name[len("element_") : -len(tail)]) not in collected:
             try:
                 with h5py.File(file, "r") as content:
                     if md5 in content:
@@ -192,18 +196,16 @@ def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
 
 def _from_table(path: Path) -> dict[int, Callable[[], xr.DataArray]]:
     """Open a table: column `stimulus`, optional column `layer`, every other column a unit."""
-    table = read_table(path, "stimulus")
-    layer = table.pop("layer") if "layer" in table else pd.Series(0, index=table.index)
-    if not pd.api.types.is_integer_dtype(layer) or layer.min() < 0:
-        wrong = layer.min() if pd.api.types.is_integer_dtype(layer) else layer.iloc[0]
-        raise DataError(f"{path}: the column `layer` must hold whole numbers from 0, it holds {wrong!r}.")
-    units = table.drop(columns="stimulus")
-    text = [column for column in units if not pd.api.types.is_numeric_dtype(units[column])]
-    if text or units.empty:
-        raise DataError(f"{path}: every column beside `stimulus` and `layer` must be a number; not so: {text[:5]}.")
+    table = read_table(path, "stimulus", columns="unit", third="layer")
+    refuse_columns(table, ("repetition", "time"), "unit", path)
+    layer = np.zeros(len(table), dtype=np.int64)
+    if "layer" in table:
+        layer = whole_numbers(table, "layer", path)
+    units = number_columns(table, ("stimulus", "layer"), "unit", path)
+    stimuli = table["stimulus"].to_numpy()
     return {
         int(index): partial(
-            _arrange, list(table.loc[rows, "stimulus"]), units.loc[rows].to_numpy(), f"layer{index:02d}", {}, path
+            _arrange, list(stimuli[layer == index]), units[layer == index].to_numpy(), f"layer{index:02d}", {}, path
         )
-        for index, rows in layer.groupby(layer).groups.items()
+        for index in np.unique(layer)
     }

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import ConfigError
-from .stimuli import read_table, stimulus_order
+from .stimuli import stimulus_order
+from .tabular import place, read_table
 
 # words of the column `set`
 DEVELOPMENT, TEST = ("development", "train"), ("test",)
@@ -44,11 +45,11 @@ def read_splits(
     """
     table = read_table(path, "split", "stimulus", "set")
     table["set"] = table["set"].str.strip()
-    wrong = table.index[~table["set"].isin([*DEVELOPMENT, *TEST])]
-    if len(wrong):
+    wrong = ~table["set"].isin([*DEVELOPMENT, *TEST]).to_numpy()
+    if wrong.any():
         raise ConfigError(
-            f"{path}: line {wrong[0] + 2}: the set {table['set'][wrong[0]]!r} is none of development (or train) and "
-            f"test; {len(wrong)} lines are so."
+            f"{path}: {place(table, wrong)}: the set {table['set'].to_numpy()[wrong][0]!r} is none of development (or "
+            f"train) and test; {int(wrong.sum())} lines are so."
         )
     unknown = stimulus_order(set(table["stimulus"]) - set(stimuli) - (left_out or set()))
     if unknown:
@@ -78,13 +79,13 @@ def read_splits(
 
 
 def _refuse_twice(table: pd.DataFrame, path: Path) -> None:
-    twice = table[table.duplicated(["split", "stimulus"])]
-    if twice.empty:
+    twice = table.duplicated(["split", "stimulus"]).to_numpy()
+    if not twice.any():
         return
-    split, stimulus = twice.iloc[0][["split", "stimulus"]]
+    split, stimulus = table[twice].iloc[0][["split", "stimulus"]]
     sides = table.loc[(table["split"] == split) & (table["stimulus"] == stimulus), "is_test"].nunique()
     where = "in both sets" if sides == 2 else "there more than once"
-    raise ConfigError(f"{path}: line {twice.index[0] + 2}: the stimulus {stimulus!r} is {where} of split {split}.")
+    raise ConfigError(f"{path}: {place(table, twice)}: the stimulus {stimulus!r} is {where} of split {split}.")
 
 
 def _in_order(splits: pd.Series) -> list[str]:

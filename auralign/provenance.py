@@ -31,6 +31,7 @@ PACKAGES = (
     "xarray",
     "pyarrow",
     "h5py",
+    "h5netcdf",
     "joblib",
     "threadpoolctl",
     "torch",

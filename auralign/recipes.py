@@ -10,11 +10,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import yaml
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from . import phantom
-from .errors import DatasetError
+from .errors import DataError, DatasetError
+from .text_tables import open_text
+from .yaml_text import YamlError, read_yaml
 
 
 class Section(BaseModel, extra="forbid", frozen=True):
@@ -126,12 +127,14 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check `<name>.yml` and its table; a DatasetError names file, key and what is allowed."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        source = read_yaml(path.read_text(encoding="utf-8"))
+        content = source.content
         if isinstance(content, dict) and content.get("table"):
-            with open(path.parent / content["table"], encoding="utf-8", newline="") as file:
-                content["files"] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            content["files"] = open_text(path.parent / content["table"], ("path",), csv.QUOTE_NONE).rows()
         recipe = Recipe.model_validate(content)
-    except (OSError, TypeError, UnicodeError, yaml.YAMLError) as error:
+    except DataError as error:
+        raise DatasetError(str(error)) from error
+    except (OSError, TypeError, UnicodeError, YamlError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:
         problems = "\n  ".join(_explain(problem) for problem in error.errors()[:10])

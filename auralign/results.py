@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from .errors import DataError
 from .tables import FILES
+from .text_tables import open_text
 
 SCORES = "scores"
 # tables without which a folder holds no finished result, in the order in which they are looked for
@@ -241,6 +242,7 @@ def _read_table(path: Path, table: str) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         text = dict.fromkeys((name for name in _header(path) if name in TEXT), str)
-        return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
+        table = open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""])
+        return table.reset_index(drop=True)
+    except (OSError, ValueError, DataError) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error

@@ -1,6 +1,6 @@
 """A comparison's inputs, joined: features, responses and splits over the same stimuli in the same order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,14 @@ from .config import Comparison, Features
 from .confounds import read_confounds
 from .errors import ConfigError, DataError
 from .features import missing_features, open_features
+from .identifiers import what_is_lacking
 from .magnitudes import refuse_extreme
+from .notices import noted
 from .predefined_splits import read_splits
 from .related_stimuli import describe_related
 from .splits import check_splits, make_splits
-from .stimuli import read_categories, read_table, stimulus_order
+from .stimuli import read_categories, stimulus_order
+from .tabular import read_table
 from .targets import read_responses
 from .usable_targets import answered, usable_targets
 
@@ -105,6 +108,12 @@ def load_study(config: Comparison, scratch: Path) -> Study:
         The splits do not fit the stimuli or their groups, or test too few; feature sets to be joined do not fit each
         other.
     """
+    with noted() as notes:
+        study = _load(config, scratch)
+    return replace(study, warnings=notes + study.warnings)
+
+
+def _load(config: Comparison, scratch: Path) -> Study:
     own = {name: source for name, source in config.features.items() if source.join is None}
     missing = missing_features(own)
     if missing:
@@ -234,13 +243,10 @@ def _join(
             of = "" if len(which) == len(held) else f" layer {', '.join(map(str, which))}"
             sources[f"features {name}{of} ({config.features[name].path})"] = set(stimuli)
     everywhere = set.intersection(*sources.values())
-    anywhere = set.union(*sources.values())
-    lines = []
-    for source, present in sources.items():
-        absent = stimulus_order(anywhere - present)
-        if absent:
-            more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
-            lines.append(f"{source} lack {len(absent)} stimuli: {', '.join(absent[:20])}{more}")
+    spelt, lacking = what_is_lacking(sources, stimulus_order)
+    lines = spelt + lacking
+    if spelt and config.missing == "error":
+        raise DataError("stimuli that are not named alike everywhere:\n  " + "\n  ".join(lines))
     if lines and config.missing == "error":
         raise DataError(
             "stimuli that lack features or responses:\n  " + "\n  ".join(lines) + "\nExtract or supply them, or leave "
@@ -249,4 +255,4 @@ def _join(
     if not everywhere:
         raise DataError("no stimulus has both features and responses:\n  " + "\n  ".join(lines))
     left_out = [f"Left out (missing: drop): {line}." for line in lines]
-    return stimulus_order(everywhere), anywhere - everywhere, left_out
+    return stimulus_order(everywhere), set.union(*sources.values()) - everywhere, left_out

@@ -11,10 +11,12 @@ from scipy.io import loadmat
 from .config import Targets
 from .datasets import fetch
 from .errors import DataError, DatasetError
+from .identifiers import near_names, normalise
 from .published.components import read_components
 from .published.song165 import read_song165
 from .published.voxels import read_voxels
-from .stimuli import read_table, stimulus_order
+from .stimuli import stimulus_order
+from .tabular import number_columns, read_table, refuse_columns, refuse_repeated, whole_numbers
 from .usable_targets import usable_targets
 
 # names of the results' own columns
@@ -105,6 +107,7 @@ def _is_pointer(path: Path) -> bool:
 
 def _checked(stimuli: list[str], names: list[str], values: np.ndarray, path: Path) -> xr.DataArray:
     """Make the array; `values` is [stimulus, target, repetition]."""
+    stimuli, names = normalise(stimuli, "stimulus", path, False), normalise(names, "target", path, False)
     for what, labels in (("stimulus", stimuli), ("target", names)):
         twice = pd.Index(labels)[pd.Index(labels).duplicated()]
         if len(twice):
@@ -158,35 +161,33 @@ def _voxels(dataset: Path) -> xr.DataArray:
 
 def _table(path: Path) -> xr.DataArray:
     """Read a table: column `stimulus`, optional column `repetition`, every other column a target."""
-    table = read_table(path, "stimulus")
-    repetition = table.pop("repetition") if "repetition" in table else pd.Series(0, index=table.index)
-    columns = table.drop(columns="stimulus")
-    text = [column for column in columns if not pd.api.types.is_numeric_dtype(columns[column])]
-    if text or columns.empty:
-        raise DataError(
-            f"{path}: every column beside `stimulus` and `repetition` must be a number; not so: {text[:5]}."
-        )
-    numbers, stimuli = sorted(repetition.unique()), list(dict.fromkeys(table["stimulus"]))
+    table = read_table(path, "stimulus", columns="target", third="repetition")
+    refuse_columns(table, ("layer", "time"), "target", path)
+    repetition = np.zeros(len(table), dtype=np.int64)
+    if "repetition" in table:
+        repetition = whole_numbers(table, "repetition", path)
+    columns = number_columns(table, ("stimulus", "repetition"), "target", path)
+    numbers, stimuli = [int(number) for number in np.unique(repetition)], list(dict.fromkeys(table["stimulus"]))
     values = np.full((len(stimuli), columns.shape[1], len(numbers)), np.nan)
     position = {stimulus: row for row, stimulus in enumerate(stimuli)}
     for place, number in enumerate(numbers):
         rows = repetition == number
+        refuse_repeated(table[rows], "stimulus", path, f" in repetition {number}" if "repetition" in table else "")
         # also where a stimulus is in another repetition only: its row stays empty
-        part = _checked(
-            list(table.loc[rows, "stimulus"]), list(columns), columns.loc[rows].to_numpy(float)[:, :, None], path
-        )
-        values[[position[stimulus] for stimulus in part.stimulus.values], :, place] = part.values[:, :, 0]
+        own = [position[stimulus] for stimulus in table.loc[rows, "stimulus"]]
+        values[own, :, place] = columns.loc[rows].to_numpy(float)
     return _checked(stimuli, list(columns), values, path).assign_coords(repetition=numbers)
 
 
 def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:
     """Add the columns of a table of targets as coordinates of `target`."""
-    table = read_table(path, "target").set_index("target")
+    table = read_table(path, "target")
+    refuse_repeated(table, "target", path)
+    table = table.set_index("target")
     absent = [name for name in targets.target.values if name not in table.index]
     if absent:
-        raise DataError(f"{path}: {len(absent)} targets are not in the table: {', '.join(absent[:5])}.")
-    if not table.index.is_unique:
-        raise DataError(f"{path}: a target is there more than once: {table.index[table.index.duplicated()][0]!r}.")
+        near = near_names(absent, table.index)
+        raise DataError(f"{path}: {len(absent)} targets are not in the table: {', '.join(absent[:5])}.{near}")
     rows = table.loc[targets.target.values]
     taken = [column for column in rows.columns if column in RESERVED or OF_SCORES.fullmatch(column)]
     if taken:

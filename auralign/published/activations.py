@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError
+from ..identifiers import normalise
 from ..stimuli import stimulus_order
 from .networks import Layer, Network, find_network
 from .sounds import read_ids
@@ -95,7 +96,9 @@ def _read_pickles(
 ) -> tuple[list[str], dict[int, np.ndarray]]:
     """Read all layers of all sounds: ids, and by layer index an array [sound, unit]."""
     tail = f"_activations{_suffix(permuted)}.pkl"
-    files = {path.name.removesuffix(tail): path for path in sorted(base.glob(f"*{tail}"))}
+    found = sorted(base.glob(f"*{tail}"))
+    names = normalise([path.name.removesuffix(tail) for path in found], "stimulus", base, may_repeat=False)
+    files = dict(zip(names, found, strict=True))
     if not files:
         raise DataError(f"{base}: there is no file that ends in {tail}.")
     if wanted is not None:

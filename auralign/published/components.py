@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError
+from ..identifiers import normalise
 from ..stimuli import stimulus_order
 from .responses import cell_text, make_responses, read_mat, refuse_not_finite
 
@@ -32,7 +33,7 @@ def read_components(path: Path, complete: bool = True) -> xr.DataArray:
         The file cannot be read, lacks a variable or has another shape; values are not finite.
     """
     content = read_mat(path, ["R", "stim_names", "component_names"])
-    stimuli = cell_text(content["stim_names"], path)
+    stimuli = normalise(cell_text(content["stim_names"], path), "stimulus", path, may_repeat=False)
     names = cell_text(content["component_names"], path)
     values = np.asarray(content["R"])
     if values.ndim != 2 or values.dtype.kind not in "iuf":

@@ -12,6 +12,7 @@ import pandas as pd
 from ..analysis.aggregate import by_region, by_subject, over_subjects
 from ..analysis.layer_choice import published_choice
 from ..errors import DataError
+from ..text_tables import open_text
 from .networks import find_network, lookup
 
 COMPONENTS = {"lowfreq", "highfreq", "envsounds", "pitch", "speech", "music"}
@@ -56,9 +57,12 @@ def read_run(folder: Path) -> Run:
         One is missing or cannot be read; the responses are synthetic.
     """
     text = ("target", "features", "estimator", "layer_name", "roi", "hemi")
+    for file in (folder / name for name in ("summary.tsv", "scores.parquet", "provenance.json")):
+        if not file.exists():
+            raise DataError(f"{file}: the file is missing; is {folder} a finished result?")
     try:
-        summary = pd.read_csv(
-            folder / "summary.tsv", sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""]
+        summary = open_text(folder / "summary.tsv").frame(
+            dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""]
         )
         scores = pd.read_parquet(folder / "scores.parquet")
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
@@ -68,8 +72,6 @@ def read_run(folder: Path) -> Run:
         zscored = {name for name, source in config.get("features", {}).items() if source.get("zscore")}
         metadata = {name: {**meta, "zscore": name in zscored} for name, meta in provenance.get("features", {}).items()}
         run = Run(folder, summary, scores, metadata, kinds, config["splits"]["kind"])
-    except FileNotFoundError as error:
-        raise DataError(f"{error.filename}: the file is missing; is {folder} a finished result?") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: not a results folder that can be read: {error!r}.") from error
     if "synthetic" in summary and summary["synthetic"].astype(str).eq("True").any():

@@ -4,12 +4,12 @@
 index, name, key in the files (and the one that it has in some of them), and how time was removed.
 """
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ..errors import DataError
+from ..text_tables import open_text
 
 _HERE = Path(__file__).resolve().parent
 
@@ -99,5 +99,4 @@ def _by_any_name() -> dict[str, Network]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with open(_HERE / name, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    return open_text(_HERE / name).rows()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import DataError
-from ..stimuli import read_table
+from ..tabular import read_table
 from .frames import read_frame
 from .tables import write_table
 

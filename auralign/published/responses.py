@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.io import loadmat
 
 from ..errors import DataError
+from ..identifiers import normalise
 
 
 def make_responses(
@@ -37,6 +38,8 @@ def make_responses(
             f"{path}: the shape is {values.shape}, but there are {len(stimuli)} stimuli and {len(names)} targets; "
             "expected (stimuli, targets, repetitions)."
         )
+    stimuli = normalise(stimuli, "stimulus", path, may_repeat=False)
+    names = normalise(names, "target", path, may_repeat=False)
     for what, labels in (("stimulus", stimuli), ("target", names)):
         twice = pd.Index(labels)[pd.Index(labels).duplicated()]
         if len(twice):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..text_tables import open_text
 from .frames import read_frame
 from .networks import find_network
 from .regions import KEY, voxel_names
@@ -147,10 +148,7 @@ def best_layer_rows(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, index_col=0, dtype={"source_layer": str})
-    except (OSError, ValueError) as error:  # among them pandas' own errors and wrong encodings
-        raise DataError(f"{path}: not a CSV table that can be read: {error}.") from error
+    return open_text(path).frame(index_col=0, dtype={"source_layer": str})
 
 
 def _need(table: pd.DataFrame, columns: list[str], path: Path) -> None:

@@ -9,11 +9,12 @@ study, the components' names and the category of sounds with the strongest mean 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..identifiers import normalise
 from ..stimuli import stimulus_order
+from ..text_tables import open_text
 from .responses import cell_text, make_responses, read_mat, refuse_not_finite
 
 RESPONSES, FEATURES = "ecog_component_responses.mat", "acoustic_features.mat"
@@ -47,7 +48,7 @@ def read_song165(folder: Path, window: tuple[float, float] | None = None, comple
     content = read_mat(path, ["R", "t", "stim_names"])
     responses, times = np.asarray(content["R"]), np.asarray(content["t"], dtype=float).ravel()
     stimuli = _ids(content["stim_names"], path)
-    components = pd.read_csv(COMPONENTS, sep="\t")
+    components = open_text(COMPONENTS).frame()
     expected = (len(stimuli), len(times), len(components))
     if responses.shape != expected or responses.dtype.kind not in "iuf":
         raise DataError(
@@ -111,4 +112,5 @@ def acoustic_features(folder: Path) -> dict[str, xr.DataArray]:
 
 
 def _ids(cells: np.ndarray, path: Path) -> list[str]:
-    return [name.removesuffix(".wav") for name in cell_text(np.asarray(cells), path)]
+    names = normalise(cell_text(np.asarray(cells), path), "stimulus", path, may_repeat=False)
+    return [name.removesuffix(".wav") for name in names]

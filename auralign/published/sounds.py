@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..identifiers import normalise
 from .responses import as_text, cell_text, field, read_array, read_mat
 
 
@@ -18,7 +19,8 @@ def read_ids(path: Path) -> list[str]:
     DataError
         No such file or field.
     """
-    return [name.removesuffix(".wav") for name in as_text(field(read_array(path), ("filename",), 0, "SU", path))]
+    names = as_text(field(read_array(path), ("filename",), 0, "SU", path))
+    return [name.removesuffix(".wav") for name in normalise(names, "stimulus", path, may_repeat=False)]
 
 
 def read_categories(path: Path) -> pd.DataFrame:
@@ -48,4 +50,5 @@ def read_b2021_ids(path: Path) -> list[str]:
     """
     info = read_mat(path, ["stim_info"])["stim_info"]
     cells = field(info, ("stim_names",), 7, "O", path).ravel()[0]
-    return [name.removesuffix(".wav") for name in cell_text(np.asarray(cells), path)]
+    names = normalise(cell_text(np.asarray(cells), path), "stimulus", path, may_repeat=False)
+    return [name.removesuffix(".wav") for name in names]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import DataError
+from ..text_tables import open_text
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 COLUMNS = [
@@ -33,7 +34,7 @@ def read_reference() -> pd.DataFrame:
     types = {column: _TYPES.get(column, str) for column in COLUMNS}
     missing = {column: [""] for column in _TYPES}
     parts = [
-        pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=missing)
+        open_text(path).frame(dtype=types, keep_default_na=False, na_values=missing)
         for path in sorted(REFERENCE.glob("*.tsv"))
     ]
     return pd.concat(parts, ignore_index=True)[COLUMNS]

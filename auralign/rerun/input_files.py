@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..array_tables import side_files
 from ..checksums import sha256_of
 from ..config import Comparison, Features, Targets
 from ..published.networks import find_network
@@ -46,7 +47,7 @@ def input_files(config: Comparison) -> list[Path]:
         if path.is_dir():
             files.update(found for pattern in _patterns(section) for found in path.glob(pattern) if found.is_file())
         elif path.exists():
-            files.add(path)
+            files.update((path, *side_files(path)))
     return sorted(files)
 
 

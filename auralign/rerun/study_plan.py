@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from ..array_tables import side_files
 from ..config import Comparison, read_config
 from ..errors import ConfigError
 from .input_files import config_paths
@@ -94,6 +95,7 @@ def plan_study(comparison: Path) -> StudyPlan:
         values[place] = UP + new
         is_dataset = config.targets.dataset is not None and path == config.targets.dataset
         plan.responses.append(f"{new}/data" if is_dataset else new)
+        plan.responses.extend(_place(plan, beside) for beside in side_files(path))
     plan.comparison = f"code/julearn_configs/{comparison.name}"
     plan.yamls[f"julearn_configs/{comparison.name}"] = replace_values(comparison, values)
     plan.responses = sorted(set(plan.responses))

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from ..compare import run_comparison
 from ..provenance import describe_tables, read_provenance
 from ..tables import FILES
+from ..text_tables import open_text
 from .changes import Check
 from .table_differences import TableDifference, compare_tables
 
@@ -88,7 +87,7 @@ def _table_difference(old: Path, new: Path) -> str:
         return ""
     if old.suffix == ".parquet":
         return "differs"
-    a, b = (pd.read_csv(path, sep="\t", float_precision="round_trip") for path in (old, new))
+    a, b = (open_text(path).frame() for path in (old, new))
     if list(a.columns) != list(b.columns) or len(a) != len(b):
         return f"other rows or columns: {a.shape} -> {b.shape}"
     numbers = a.select_dtypes("number").columns.intersection(b.select_dtypes("number").columns)

@@ -24,7 +24,7 @@ SHIPPED = ("encodecmae", "natsound165", "phantom", "podcast", "song165", "tuckut
         ("", f"../a.wav\t5\t{ZEROS}\ta.wav", ["line 2 of the table", "`path`", "../a.wav"]),
         ("", "b.wav\t\t\tb\na.wav\t5\t\ta.wav", ["line 3 of the table", "both `size` and `md5` of a.wav"]),
         ("", f"a.wav\t5\t{ZEROS}\ta.wav\n" * 2, ["twice", "a.wav"]),
-        ("", f"a.wav\t5\t{ZEROS}", ["line 2 of the table", "`url`"]),
+        ("", f"a.wav\t5\t{ZEROS}", ["small.tsv: line 2 has 3 values", "4 names", "`url`"]),
         ("", f"a\tdataset\t5\t{ZEROS}\thttp://x/a", ["line 2 of the table", "a is a dataset: leave `size`"]),
         ("", "a\tsubdataset\t\t\thttp://x/a\nb\tdataset\t\t\tb", ["line 2 of the table", "`kind`", "'subdataset'"]),
         ("subsets: {wavs: [sounds/wvs]}\n", "", ["`subsets`", "'sounds/wvs' of 'wavs' selects no path"]),

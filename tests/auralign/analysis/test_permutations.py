@@ -23,7 +23,7 @@ def test_the_draws_are_those_of_shuffling_each_category_in_turn():
     expected = np.tile(np.arange(10), (31, 1))
     random = np.random.default_rng(7)
     for category in "ab":
-        members = np.flatnonzero(CATEGORY == category)
+        members = np.flatnonzero(category == CATEGORY)
         expected[1:, members] = random.permuted(expected[1:, members], axis=1)
     np.testing.assert_array_equal(permuted_orders(10, 30, 7, CATEGORY), expected)
 
