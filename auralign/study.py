@@ -12,6 +12,7 @@ from .config import Comparison, Features
 from .confounds import read_confounds
 from .errors import ConfigError, DataError
 from .features import missing_features, open_features
+from .sounds import sound_warnings
 from .splits import make_splits
 from .stimuli import read_categories, stimulus_order
 from .targets import read_targets
@@ -100,6 +101,8 @@ def load_study(config: Comparison, scratch: Path) -> Study:
     confounds = None if config.confounds.table is None else read_confounds(config.confounds.table)
     sources = {name: _store(name, source, scratch) for name, source in own.items()}
     stimuli, warnings = _join(config, targets, confounds, sources)
+    for storage in dict.fromkeys(source.storage for source in own.values() if source.storage is not None):
+        warnings += sound_warnings(storage)
     categories = None
     if config.stimuli.table is not None:
         categories = read_categories(config.stimuli.table, config.stimuli.by, stimuli)
