@@ -193,8 +193,8 @@ def describe(sounds: Sequence[Sound], rates: dict[str, int], of: str) -> list[st
     if far := _far_lengths(sounds):
         usual = median(sound.duration for sound in sounds)
         sentences.append(
-            f"Sounds of {of}: {_named(far)} far from the others in length ({usual:.3g} s in the middle). A file that was "
-            "cut off looks like this."
+            f"Sounds of {of}: {_named(far)} far from the others in length ({usual:.3g} s in the middle). A file that "
+            "was cut off looks like this."
         )
     sentences += _low_rates(sounds, rates, of)
     by_checksum = defaultdict(list)

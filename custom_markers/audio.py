@@ -69,6 +69,8 @@ def read_recording(path: str | Path) -> Recording:
     try:
         # what follows raises OSError where a disk or a network drive fails
         with soundfile.SoundFile(path) as sound:
+            if sound.format == "RAW":  # a guess of libsndfile from endings like .snd, .vox and .gsm
+                raise AudioError(f"{path}: not a sound file that can be read (it has no header). {_ALLOWED}")
             check_complete(path, sound.format, sound.frames, sound.channels)
             if sound.seekable():
                 sound.seek(0)  # as soundfile.read does: the last bits of MP3 depend on it

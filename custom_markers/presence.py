@@ -79,7 +79,7 @@ def _denied(path: Path) -> bool:
 
 def _is_annexed(target: str) -> bool:
     """Tell whether the target of a link is a content of git-annex."""
-    return ".git/annex/objects/" in target.replace(os.sep, "/")
+    return "/annex/objects/" in target  # of `.git`, or of `.git/modules/<name>` where a dataset was absorbed
 
 
 def _is_pointer(path: Path) -> bool:

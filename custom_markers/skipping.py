@@ -86,9 +86,10 @@ class Skipping:
             return
         self._alike.clear()  # said once
         raise TooManySkipped(
-            f"{self.marker}: {count} of the {len(self._tried)} sounds that were tried fail alike, so the reason is hardly "
-            f"the sounds; the run stops in spite of AURALIGN_ON_ERROR=skip. The first: {self._example[kind]}\nCorrect the "
-            "marker, its parameters or the pattern of the data grabber. Features that are stored already are kept."
+            f"{self.marker}: {count} of the {len(self._tried)} sounds that were tried fail alike, so the reason is "
+            f"hardly the sounds; the run stops in spite of AURALIGN_ON_ERROR=skip. The first: {self._example[kind]}\n"
+            "Correct the marker, its parameters or the pattern of the data grabber. Features that are stored already "
+            "are kept."
         )
 
     def _report(self) -> None:

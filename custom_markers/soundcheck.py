@@ -1,4 +1,4 @@
-"""What makes a sound doubtful without making it unusable: silence, cancelling channels, clipping, over-range, offset."""
+"""What makes a sound doubtful, not unusable: silence, cancelling channels, clipping, over-range, offset."""
 
 import logging
 import math
@@ -66,7 +66,7 @@ _SUMMARIES = "custom_markers.sound_summaries"
 
 
 def summarise_at_end(storage: Path, marker: str, rate: int) -> None:
-    """Arrange that the running `junifer` command ends with the warnings on the sounds of a storage, once for all markers.
+    """Let the running `junifer` command end with the warnings on the sounds of a storage, once for all markers.
 
     Parameters
     ----------

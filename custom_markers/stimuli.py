@@ -24,7 +24,7 @@ from .storing import refuse_leftovers
 if "Audio" not in DataTypeManager():
     register_data_type("Audio", {"mandatory": ["pattern"], "optional": {}})
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("junifer")
 
 # stimuli that a marker is told of in advance: bounds the largest batch
 LOOK_AHEAD = 127
@@ -101,8 +101,8 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
                 paths[name[len(head) : len(name) - len(tail)]] = path
             if companions:
                 logger.warning(
-                    "%d files of %s whose names begin with ._ are left out, %s among them: macOS puts them beside files "
-                    "on foreign disks, and they hold no sound.",
+                    "%d files of %s whose names begin with ._ are left out, %s among them: macOS puts them beside "
+                    "files on foreign disks, and they hold no sound.",
                     len(companions),
                     self._folder,
                     min(companions),

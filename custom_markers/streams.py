@@ -157,8 +157,8 @@ def mp3_damage(path: Path, samples: int) -> str | None:
         )
     if frames and samples < total - 2 * per_frame:
         return (
-            f"its {total} samples cannot be read in full ({samples} would be): it has no header frame (Xing, Info) that "
-            "states its length, and its bit rate varies. Write it again as WAV or FLAC."
+            f"its {total} samples cannot be read in full ({samples} would be): it has no header frame (Xing, Info) "
+            "that states its length, and its bit rate varies. Write it again as WAV or FLAC."
         )
     return None
 
