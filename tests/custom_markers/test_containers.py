@@ -127,7 +127,9 @@ def test_damage_that_only_the_checksum_of_git_annex_shows(tmp_path, path):
     path.write_bytes(zeroed)
     assert len(read_audio(path)[0]) == 32000  # nothing in a PCM file tells
     annexed = annex(tmp_path, path, hashlib.md5(whole).hexdigest(), len(whole))
-    with pytest.raises(AudioError, match=r"b\.sound: the file is damaged: it has not the checksum of its git-annex key"):
+    with pytest.raises(
+        AudioError, match=r"b\.sound: the file is damaged: it has not the checksum of its git-annex key"
+    ):
         read_audio(annexed)
 
 

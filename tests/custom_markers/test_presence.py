@@ -31,7 +31,10 @@ def denied(path):
 
 PROBLEMS = {
     "missing": (lambda path: None, r"is missing"),
-    "dangling": (lambda path: path.symlink_to("gone.wav"), r"link to content that is not here: there is nothing at gone"),
+    "dangling": (
+        lambda path: path.symlink_to("gone.wav"),
+        r"link to content that is not here: there is nothing at gone",
+    ),
     "annexed": (annexed, r"it is annexed\. Get it: datalad get .*x\.wav"),
     "absorbed": (lambda path: path.symlink_to(f"../.git/modules/a/annex/objects/{KEY}/{KEY}"), r"it is annexed"),
     "unlocked": (unlocked, r"is annexed and its content is not here\. Get it: datalad get"),
