@@ -6,9 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
+from auralign.config import read_config
 from auralign.errors import DataError
 from auralign.sounds import Finding, Sound, describe, read_sounds, sound_warnings, sounds_path, write_sound
+from auralign.study import load_study
 from custom_markers.audio import read_recording
 from custom_markers.soundcheck import findings
 
@@ -78,8 +81,8 @@ def test_sentences_name_the_first_sounds_in_order_and_count_the_others():
     sounds = [sound(f"stim{n}_a", found=[Finding.CLIPPED] * (n != 3)) for n in range(12)]
     (sentence,) = describe(sounds, {}, "speech")
     assert sentence == (
-        "Sounds of speech: stim0_a, stim1_a, stim2_a, stim4_a, stim5_a and 6 more are clipped: runs of samples stand at "
-        "full scale."
+        "Sounds of speech: stim0_a, stim1_a, stim2_a, stim4_a, stim5_a and 6 more are clipped: "
+        "runs of samples stand at full scale."
     )
     (sentence,) = describe([sound("a", found=[Finding.SILENT])], {}, "speech")
     assert sentence == "Sounds of speech: a is silent: features of silence are constant."
@@ -177,7 +180,8 @@ def test_run_warns_and_the_warnings_outlive_collect(make_yaml, sounds, monkeypat
     yaml_file = make_yaml(LOGMEL, {**LOGMEL, "name": "fine", "n_mels": 9})
     assert junifer("run", yaml_file).exception is None
     expected = [
-        "Sounds of features: stim1_anti is silent once the channels are averaged, because they cancel (opposite phase).",
+        "Sounds of features: stim1_anti is silent once the channels are averaged, because they cancel (opposite "
+        "phase).",
         "Sounds of features: stim2_clip is clipped: runs of samples stand at full scale.",
     ]
     for sentence in expected:
@@ -206,6 +210,31 @@ def test_run_warns_and_the_warnings_outlive_collect(make_yaml, sounds, monkeypat
     storage.unlink()
     assert junifer("collect", yaml_file).exception is None
     assert len(sound_warnings(storage)) == 3
+
+
+def test_a_study_carries_the_warnings_once_for_every_storage(make_yaml, sounds, tmp_path):
+    random = np.random.default_rng(0)
+    for path in sounds.iterdir():
+        path.unlink()
+    for number in range(60):
+        soundfile.write(sounds / f"stim{number}_a.wav", 0.1 * random.standard_normal(4800) * (number != 7), 24000)
+    yaml_file = make_yaml(LOGMEL, {**LOGMEL, "name": "fine", "n_mels": 9})
+    assert junifer("run", yaml_file).exception is None
+    assert junifer("collect", yaml_file).exception is None
+    rows = "".join(f"stim{number}_a\t{random.standard_normal()}\n" for number in range(60))
+    (tmp_path / "y.tsv").write_text("stimulus\tvoxel\n" + rows)
+    storage = {"storage": "features/features.hdf5"}
+    comparison = {
+        "name": "x",
+        "features": {name: {**storage, "marker": name} for name in ("logmel", "fine")},
+        "targets": {"kind": "table", "table": "y.tsv"},
+        "splits": {"kind": "shuffle", "n_splits": 2, "train_size": 30, "test_size": 30},
+        "estimators": {"ridge": {"kind": "ridge"}},
+    }
+    (tmp_path / "x.yml").write_text(yaml.safe_dump(comparison))
+    study = load_study(read_config(tmp_path / "x.yml"), tmp_path)
+    silent = "Sounds of features: stim7_a is silent: features of silence are constant."
+    assert study.warnings.count(silent) == 1
 
 
 def test_skipping_does_not_apply_to_doubts(make_yaml, sounds, monkeypatch):
