@@ -17,6 +17,7 @@ from .magnitudes import refuse_extreme
 from .notices import noted
 from .predefined_splits import read_splits
 from .related_stimuli import describe_related
+from .sounds import sound_warnings
 from .splits import check_splits, make_splits
 from .stimuli import read_categories, stimulus_order
 from .tabular import read_table
@@ -124,6 +125,8 @@ def _load(config: Comparison, scratch: Path) -> Study:
         _refuse_extreme_confounds(confounds, config)
     sources = {name: _store(name, source, scratch) for name, source in own.items()}
     stimuli, left_out, warnings = _join(config, responses, confounds, sources)
+    for storage in dict.fromkeys(source.storage for source in own.values() if source.storage is not None):
+        warnings += sound_warnings(storage)
     # after the join: what a target lacks for stimuli that are left out does no harm
     usable = usable_targets(
         responses.sel(stimulus=stimuli), config.targets.path, config.missing_targets, config.targets.missing_repetitions

@@ -1,48 +1,104 @@
 """Sound files to waveforms: reading with every check, mixing down, resampling."""
 
 import math
-import os
-import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from .containers import IncompleteError, check_complete
+from .presence import problem_of
 
 
 class AudioError(ValueError):
     """A sound file cannot be used; the message names the file and the reason."""
 
 
-def _missing_bytes(path: Path) -> tuple[int, int] | None:
-    """Compare the size of the samples that a WAVE header declares with what follows it.
+class TooShortError(AudioError):
+    """A sound has fewer samples than a computation needs."""
 
-    libsndfile reads a file that was cut off without complaint and reports the frames that are left, so the header
-    itself must be asked. Understands RIFF, RIFX (big-endian) and RF64 (64-bit sizes).
 
-    Returns
-    -------
-    (declared, present) in bytes where some are missing; None where all are there, or the format or a streamed header
-    does not tell.
+@dataclass(frozen=True)
+class Recording:
+    """A sound as it is in its file.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (frames, channels), float32
+        Integer formats scaled to [-1, 1).
+    rate : int
+        Sampling rate in Hz.
+    bits : int or None
+        Of a sample in the file; None where samples are no whole numbers (floats, and codings such as MP3).
     """
-    length = path.stat().st_size
-    with open(path, "rb") as file:
-        riff = file.read(12)
-        if len(riff) < 12 or riff[:4] not in (b"RIFF", b"RIFX", b"RF64") or riff[8:] != b"WAVE":
-            return None
-        number = ">I" if riff[:4] == b"RIFX" else "<I"
-        long_size = None
-        while len(header := file.read(8)) == 8:
-            chunk, size = header[:4], struct.unpack(number, header[4:])[0]
-            if chunk == b"data":
-                declared = long_size if size == 0xFFFFFFFF and long_size is not None else size
-                present = length - file.tell()
-                # programs that stream write a placeholder near the largest size
-                streamed = declared >= 0x7FFFFF00 and long_size is None
-                return None if streamed or declared <= present else (declared, present)
-            body = file.read(16) if chunk == b"ds64" else b""
-            if len(body) == 16:
-                long_size = struct.unpack("<Q", body[8:])[0]
-            file.seek(size + size % 2 - len(body), 1)
-    return None
+
+    samples: np.ndarray
+    rate: int
+    bits: int | None
+
+
+_ALLOWED = "Allowed: WAV, FLAC, AIFF, AU, CAF, W64, RF64, OGG, MP3 and what else libsndfile reads."
+# bits of the codings whose samples are whole numbers
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32} | {
+    f"ALAC_{bits}": bits for bits in (16, 20, 24, 32)
+}
+
+
+def read_recording(path: str | Path) -> Recording:
+    """Read a sound file with all its channels, after every check of whether it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that libsndfile reads: WAV, FLAC, OGG, AIFF, MP3, ...
+
+    Raises
+    ------
+    AudioError
+        There is no such file, or something else at its place; it is empty, truncated, damaged or unreadable, nothing
+        tells whether it is whole (see `containers`), or its samples are not finite.
+    """
+    import soundfile
+
+    path = Path(path)
+    problem = problem_of(path)
+    if problem is not None:
+        raise AudioError(f"{path}: {problem}")
+    if path.suffix.lower() == ".raw":
+        raise AudioError(f"{path}: a raw file does not say its sampling rate and coding. Write it as WAV or FLAC.")
+    try:
+        # what follows raises OSError where a disk or a network drive fails
+        with soundfile.SoundFile(path) as sound:
+            if sound.format == "RAW":  # a guess of libsndfile from endings like .snd, .vox and .gsm
+                raise AudioError(f"{path}: not a sound file that can be read (it has no header). {_ALLOWED}")
+            check_complete(path, sound.format, sound.frames, sound.channels)
+            if sound.seekable():
+                sound.seek(0)  # as soundfile.read does: the last bits of MP3 depend on it
+            samples = sound.read(frames=sound.frames, dtype="float32", always_2d=True)  # [N, channels]
+            announced, rate, subtype = sound.frames, sound.samplerate, sound.subtype
+    except IncompleteError as error:
+        raise AudioError(f"{path}: {error}") from error
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{path}: not a sound file that can be read ({error}), or a damaged one. {_ALLOWED}"
+        ) from error
+    except OSError as error:
+        raise AudioError(f"{path}: the sound file cannot be read: {error.strerror or error}.") from error
+    if len(samples) != announced:
+        raise AudioError(
+            f"{path}: the file is truncated or damaged: {announced} frames are announced, {len(samples)} can be "
+            "decoded. Get it again from its source."
+        )
+    if len(samples) == 0:
+        raise AudioError(f"{path}: the file holds no samples (0 frames at {rate} Hz).")
+    bad = ~np.isfinite(samples)
+    if bad.any():
+        frame, channel = (int(i) for i in np.argwhere(bad)[0])
+        raise AudioError(
+            f"{path}: {int(bad.sum())} samples are not finite (the first at frame {frame} of channel {channel}, "
+            f"{samples.shape[1]} channels). Features of it would be undefined; repair or leave out the file."
+        )
+    return Recording(samples, rate, _BITS.get(subtype))
 
 
 def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
@@ -51,7 +107,7 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     Parameters
     ----------
     path : str or Path
-        A file that libsndfile reads: WAV, FLAC, OGG, AIFF, MP3.
+        As in `read_recording`, and so the errors.
 
     Returns
     -------
@@ -63,40 +119,9 @@ def read_audio(path: str | Path) -> tuple[np.ndarray, int]:
     Raises
     ------
     AudioError
-        Missing, empty, truncated or unreadable file, or samples that are not finite.
     """
-    import soundfile
-
-    path = Path(path)
-    if not path.exists():
-        kind = "is a link to content that is not here (`datalad get` brings it)" if path.is_symlink() else "is missing"
-        raise AudioError(f"{path}: the sound file {kind}.")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes); expected a sound file. Get it again.")
-    if not os.access(path, os.R_OK):
-        raise AudioError(f"{path}: the sound file cannot be read: no permission.")
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)  # [N, channels]
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: not a sound file that can be read ({error}). Allowed: {', '.join(soundfile.available_formats())}."
-        ) from error
-    if len(samples) == 0:
-        raise AudioError(f"{path}: the file holds no samples (0 frames at {rate} Hz).")
-    missing = _missing_bytes(path)
-    if missing is not None:
-        raise AudioError(
-            f"{path}: the file is truncated: its header declares {missing[0]} bytes of samples, {missing[1]} are "
-            "there. Get it again from its source."
-        )
-    bad = ~np.isfinite(samples)
-    if bad.any():
-        frame, channel = (int(i) for i in np.argwhere(bad)[0])
-        raise AudioError(
-            f"{path}: {int(bad.sum())} samples are not finite (the first at frame {frame} of channel {channel}, "
-            f"{samples.shape[1]} channels). Features of it would be undefined; repair or leave out the file."
-        )
-    return samples.mean(axis=1), rate
+    recording = read_recording(path)
+    return recording.samples.mean(axis=1), recording.rate
 
 
 def resample(wave: np.ndarray, rate: int, target_rate: int) -> np.ndarray:

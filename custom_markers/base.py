@@ -1,8 +1,6 @@
 """The base class of this package's markers: a sound in, one vector (or time series) per layer out."""
 
-import atexit
 import logging
-import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,10 +11,14 @@ from junifer.storage.utils import process_meta
 from pydantic import PrivateAttr
 
 from auralign.checksums import sha256_of
+from auralign.sounds import Sound
 
-from .audio import AudioError, read_audio, resample
+from .audio import AudioError, read_recording, resample
 from .fields import ParameterFields
 from .preflight import check, need
+from .presence import problem_of
+from .skipping import Skipping
+from .soundcheck import findings, summarise_at_end
 from .storing import StimulusFile, StorageError
 
 logger = logging.getLogger("junifer")
@@ -42,15 +44,18 @@ class AudioMarker(ParameterFields, BaseMarker):
     on: Any = None
     name: str | None = None
 
-    _skipped: Any = PrivateAttr(default_factory=list)
+    _skipping: Any = PrivateAttr(None)
     _sibling_checked: Any = PrivateAttr(default=False)
     _found_stored: Any = PrivateAttr(default=False)
     # layers that were computed in a batch with an earlier sound, by path
     _ahead: Any = PrivateAttr(default_factory=dict)
+    # what was found out about sounds when they were read, by path: samples, rate, channels, findings
+    _heard: Any = PrivateAttr(default_factory=dict)
 
     def init_junifer(self) -> None:
         """Finish construction on junifer 0.0.7."""
         BaseMarker.__init__(self, on=self.on, name=self.name)
+        self._skipping = Skipping(self.name)
         self.validate_marker_params()
 
     def validate_marker_params(self) -> None:
@@ -146,6 +151,8 @@ class AudioMarker(ParameterFields, BaseMarker):
         AudioError
             The sound cannot be used. With the environment variable AURALIGN_ON_ERROR=skip the sound is left out
             instead, and listed when the program ends.
+        TooManySkipped
+            More than half of the sounds were to be left out for one reason.
         """
         path = input["path"]
         try:
@@ -157,11 +164,9 @@ class AudioMarker(ParameterFields, BaseMarker):
                 if not np.isfinite(values).all():
                     raise AudioError(f"{path}: layer {index} ({name}) of the marker {self.name!r} is not finite.")
         except AudioError as error:
-            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
-            if os.environ.get("AURALIGN_ON_ERROR", "stop") != "skip":
-                raise AudioError(f"{reason}\nSet AURALIGN_ON_ERROR=skip to go on without such sounds.") from error
-            self._skip(reason)
+            self._skipping.failed(path, error)
             return {}
+        self._skipping.used(path)
         return {
             f"layer{index:02d}": {"data": np.ascontiguousarray(values, dtype=np.float32), "col_names": None}
             for index, values in zip(names, layers, strict=True)
@@ -185,18 +190,11 @@ class AudioMarker(ParameterFields, BaseMarker):
         return self._ahead.pop(path)
 
     def _read(self, path: Path) -> np.ndarray:
-        """Read a sound and bring it to `SAMPLE_RATE`."""
-        return self.resample(*read_audio(path))
-
-    def _skip(self, reason: str) -> None:
-        if not self._skipped:
-            atexit.register(self._report_skipped)
-        self._skipped.append(reason)
-        logger.warning(f"skipped: {reason}")
-
-    def _report_skipped(self) -> None:
-        listing = "\n".join(f"  {reason}" for reason in self._skipped)
-        print(f"{self.name}: {len(self._skipped)} sounds were skipped (AURALIGN_ON_ERROR=skip):\n{listing}", flush=True)
+        """Read a sound and bring it to `SAMPLE_RATE`; keep what a reader of the results should know of it."""
+        recording = read_recording(path)
+        n_samples, channels = recording.samples.shape
+        self._heard[path] = (n_samples, recording.rate, channels, tuple(findings(recording)))
+        return self.resample(recording.samples.mean(axis=1), recording.rate)
 
     def _worth_computing(self, upcoming: dict[str, Path], storage: Any) -> list[Path]:
         """Return the next sounds of a full batch, without those that have features of this marker already."""
@@ -227,28 +225,39 @@ class AudioMarker(ParameterFields, BaseMarker):
             )
         sound = input["Audio"]
         file = StimulusFile(storage, sound["meta"]["element"])
-        path = sound["path"]
-        checksum = sha256_of(path) if path.exists() else "missing"
-        expected = self._expected_metadata(sound["meta"])
-        if file.is_complete(self.name, expected, checksum):
-            if not self._found_stored:
-                logger.warning(f"{self.name}: features that are stored already are kept and not computed again.")
-                self._found_stored = True
-            return {}
-        if not self._sibling_checked:
-            file.check_sibling(self.name, expected)
-            self._sibling_checked = True
         try:
-            skipped = len(self._skipped)
-            ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
-            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=file.open_partial())
-            if len(self._skipped) == skipped:
-                file.commit(checksum)
+            with file.locked():
+                return self._compute_and_store(input, sound, file, storage)
         except OSError as error:
             raise StorageError(
                 f"{storage.uri}: features cannot be stored there: {error.strerror or error}. What is stored already "
                 "is kept; make room or give the YAML another storage (storage: uri), and run again."
             ) from error
+
+    def _compute_and_store(self, input: dict[str, dict], sound: dict, file: StimulusFile, storage: Any) -> dict:
+        """Compute one sound into its file, whose lock is held."""
+        path, stimulus = sound["path"], next(iter(sound["meta"]["element"].values()))
+        checksum = "missing" if problem_of(path) else sha256_of(path)
+        expected = self._expected_metadata(sound["meta"])
+        summarise_at_end(Path(storage.uri), self.name, self.SAMPLE_RATE)
+        if file.is_complete(self.name, expected, checksum):
+            if not self._found_stored:
+                logger.warning(f"{self.name}: features that are stored already are kept and not computed again.")
+                self._found_stored = True
+            self._skipping.used(path)
+            return {}
+        if not self._sibling_checked:
+            file.check_sibling(self.name, expected)
+            self._sibling_checked = True
+        try:
+            skipped = len(self._skipping.reasons)
+            ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
+            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=file.open_partial())
+            if len(self._skipping.reasons) == skipped:
+                # before the features, so that no sound with features lacks its line; none where `compute` is another
+                if heard := self._heard.pop(path, None):
+                    file.record_sound(Sound(stimulus, checksum, *heard))
+                file.commit(checksum)
         finally:
             file.discard_partial()
         return result

@@ -6,7 +6,7 @@ import numpy as np
 from junifer.api.decorators import register_marker
 from pydantic import Field, PrivateAttr
 
-from .audio import AudioError
+from .audio import AudioError, TooShortError
 from .base import AudioMarker
 
 
@@ -45,6 +45,6 @@ class LogMel(AudioMarker):
             self._front_end = MelFrontEnd(self.n_mels)
         try:
             mel = self._front_end(torch.from_numpy(wave)[None])[0].double().numpy()  # [T, n_mels]
-        except ValueError as error:
+        except TooShortError as error:
             raise AudioError(f"{self.name}: {error}") from error
         return [np.concatenate([mel.mean(axis=0), mel.std(axis=0)])]

@@ -17,13 +17,14 @@ from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields
 from .preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
+from .presence import is_absent_annexed
 from .storing import refuse_leftovers
 
 # junifer 0.0.8 refuses a second registration, and a module may be imported twice under `junifer queue`
 if "Audio" not in DataTypeManager():
     register_data_type("Audio", {"mandatory": ["pattern"], "optional": {}})
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("junifer")
 
 # stimuli that a marker is told of in advance: bounds the largest batch
 LOOK_AHEAD = 127
@@ -87,10 +88,21 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
             if not self._folder.is_dir():
                 raise MissingInputs(_no_dataset(self._folder, self.dataset))
             head, tail = self.pattern.split("{stimulus}")
-            paths = {}
+            paths, companions = {}, []
             for path in self._folder.glob(self.pattern.replace("{stimulus}", "*")):
                 name = path.relative_to(self._folder).as_posix()
+                if path.name.startswith("._"):
+                    companions.append(name)
+                    continue
                 paths[name[len(head) : len(name) - len(tail)]] = path
+            if companions:
+                logger.warning(
+                    "%d files of %s whose names begin with ._ are left out, %s among them: macOS puts them beside "
+                    "files on foreign disks, and they hold no sound.",
+                    len(companions),
+                    self._folder,
+                    min(companions),
+                )
             if not paths:
                 raise MissingInputs(
                     f"no file of {self._folder} matches the pattern {self.pattern!r}: nothing would be extracted. "
@@ -111,8 +123,9 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         self._fetch_content(wanted)
 
     def _fetch_content(self, paths: list[Path]) -> None:
-        absent = [path.relative_to(self._folder).as_posix() for path in paths if not path.exists()]
-        if not absent:
+        absent = [path.relative_to(self._folder).as_posix() for path in paths if is_absent_annexed(path)]
+        # what else is wrong with a path is told, and skipped, sound by sound (see `presence`)
+        if not absent or not (self._folder / ".git").exists():
             return
         if not self._fetched:
             at_end(self._give_back)  # also where the run fails before it has begun

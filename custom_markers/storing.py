@@ -10,6 +10,8 @@ junifer's HDF5 storage keeps one file per stimulus (`single_output: false`, the 
 
 So features go to a side file which replaces the stimulus's file when it is complete; what is stored is compared with
 what would be stored before anything is computed; and a collected file is set aside when a new stimulus file arrives.
+Several processes may store into one storage (`junifer queue`): each stimulus has a lock, which is held from the look at
+what is stored until the file is in place.
 """
 
 import copy
@@ -19,12 +21,17 @@ import os
 import re
 import shutil
 import socket
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import yaml
 from junifer.storage import HDF5FeatureStorage
+
+from auralign.sounds import Sound, sounds_path, write_sound
+
+from .locks import exclusive
 
 logger = logging.getLogger("junifer")
 
@@ -89,10 +96,10 @@ class StimulusFile:
                 raise OSError(f"features {damaged} are announced but not stored")
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             aside = self.path.with_name(self.path.name + ".unreadable")
-            os.replace(self.path, aside)
-            logger.warning(
-                f"{self.path} cannot be read ({error}); it was set aside as {aside.name} and is computed again."
-            )
+            if _moved(self.path, aside):
+                logger.warning(
+                    f"{self.path} cannot be read ({error}); it was set aside as {aside.name} and is computed again."
+                )
             return {}, None
         return metadata, checksum
 
@@ -173,6 +180,16 @@ class StimulusFile:
             f"(rm {uri.parent}/element_*_{uri.name} {uri}) and run again."
         )
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from this stimulus: what is stored is read, copied and replaced by one at a time."""
+        return exclusive(self.path)
+
+    def record_sound(self, sound: Sound) -> None:
+        """Note what is known of the sound in the table beside the storage."""
+        storage = Path(self.storage.uri)
+        with exclusive(sounds_path(storage)):
+            write_sound(storage, sound)
+
     def open_partial(self) -> HDF5FeatureStorage:
         """Return a storage that writes to the side file, which starts as a copy of what is stored."""
         self._remove_orphans()
@@ -186,9 +203,8 @@ class StimulusFile:
         with h5py.File(self._partial_path, "a") as file:
             file.attrs[_STIMULUS_SHA256] = stimulus_sha256
         collected = Path(self.storage.uri)
-        if collected.exists():
-            aside = collected.with_name(collected.name + ".outdated")
-            os.replace(collected, aside)
+        aside = collected.with_name(collected.name + ".outdated")
+        if _moved(collected, aside):
             logger.warning(
                 f"{collected} did not hold the features that are stored now; it was set aside as {aside.name}. "
                 "Run `junifer collect` again."
@@ -200,12 +216,23 @@ class StimulusFile:
         self._partial_path.unlink(missing_ok=True)
 
     def _remove_orphans(self) -> None:
-        """Remove side files of this stimulus that processes of this machine left when they were killed."""
+        """Remove side files of this stimulus that killed processes left.
+
+        The lock of the stimulus is held, so that none of them belongs to a process that goes on.
+        """
         stem = self._partial_path.name.rsplit("-", 1)[0]
         for orphan in self._partial_path.parent.glob(f"{glob.escape(stem)}-*"):
-            pid = orphan.name.rsplit("-", 1)[1]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            if orphan.name[len(stem) + 1 :].isdigit():
                 orphan.unlink(missing_ok=True)
+
+
+def _moved(old: Path, new: Path) -> bool:
+    """Move a file where it is there; another process may have done so at any moment."""
+    try:
+        os.replace(old, new)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def refuse_leftovers(yaml_file: Path, stimuli: set[str]) -> None:

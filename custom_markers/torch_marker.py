@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 # sounds in one pass where `batch_size` is auto: a processor gains nothing from more than one
 AUTO_BATCH = {"cpu": 1, "gpu": 16}
+# s: where a network fails at a sound, whether it takes noise of one of these lengths tells whose fault that is
+PROBE_SECONDS = (2.0, 10.0, 30.0)
+
+
+class NetworkError(RuntimeError):
+    """A network fails at every sound; the message holds torch's own."""
 
 
 class TorchMarker(AudioMarker):
@@ -53,6 +59,7 @@ class TorchMarker(AudioMarker):
     _network: Any = PrivateAttr(None)
     _stages: Any = PrivateAttr(None)  # by layer index
     _identity: Any = PrivateAttr(None)
+    _works: Any = PrivateAttr(False)  # the network has taken a sound
     _units: Any = PrivateAttr(default_factory=dict)  # by stage name, of the first sound
     _compared_alone: Any = PrivateAttr(False)
 
@@ -171,7 +178,9 @@ class TorchMarker(AudioMarker):
         ValueError
             The sounds differ in length.
         AudioError
-            The network cannot take sounds of this length.
+            The network takes other sounds, but not sounds of this length.
+        NetworkError
+            The network takes no sound.
         HookError
             A stage does not fit, its units change with the length of the sound or its values with the batch.
         """
@@ -225,14 +234,51 @@ class TorchMarker(AudioMarker):
                 tensors = self.activations(self._network, stages, batch)
                 # [B, units] or [B, T, units] each
                 pooled = [self._pooled(stage, tensors.pop(stage.name), n_samples) for stage in stages]
-        except torch.cuda.OutOfMemoryError:
-            raise
         except RuntimeError as error:
-            raise AudioError(
-                f"{self.name}: the network fails at a sound of {n_samples} samples "
-                f"({n_samples / self.SAMPLE_RATE:.3f} s at {self.SAMPLE_RATE} Hz): {error}"
-            ) from error
+            self._blame(error, n_samples)
+        self._works = True
         return [list(sound) for sound in zip(*(layer.cpu().numpy() for layer in pooled), strict=True)]
+
+    def _blame(self, error: RuntimeError, n_samples: int) -> None:
+        """Raise what a failed pass means: the sound cannot be used, or the network, or the machine.
+
+        torch has one kind of error for all three. A fault of the sound is its length, since nothing else of it decides
+        whether a network runs; so the network is at fault where it fails at noise of any ordinary length, too.
+
+        Raises
+        ------
+        AudioError, NetworkError
+            Or the error itself where memory is short, or it tells of its kind.
+        """
+        import torch
+
+        exhausted = isinstance(error, torch.cuda.OutOfMemoryError) or "alloc_cpu" in str(error)
+        if exhausted or isinstance(error, NotImplementedError | RecursionError):
+            raise error
+        failure = (
+            f"{self.name}: the network fails at a sound of {n_samples} samples "
+            f"({n_samples / self.SAMPLE_RATE:.3f} s at {self.SAMPLE_RATE} Hz): {error}"
+        )
+        if not (self._works or self._takes_noise()):
+            lengths = ", ".join(f"{seconds:g}" for seconds in PROBE_SECONDS)
+            raise NetworkError(f"{failure}\nIt fails at noise of {lengths} s alike: correct the network.") from error
+        raise AudioError(failure) from error
+
+    def _takes_noise(self) -> bool:
+        """Tell whether the network runs on noise of one of the ordinary lengths."""
+        import torch
+
+        stages = list(self._stages.values())
+        for seconds in PROBE_SECONDS:
+            noise = np.random.default_rng(0).standard_normal((1, round(seconds * self.SAMPLE_RATE)))
+            try:
+                with torch.inference_mode(), _full_precision():
+                    wave = torch.from_numpy(0.1 * noise.astype(np.float32)).to(torch_device(self.device))
+                    self.activations(self._network, stages, wave)
+            except (RuntimeError, AudioError):
+                continue
+            return True
+        return False
 
     def _pooled(self, stage: Stage, tensor: Tensor, n_samples: int) -> Tensor:
         """Bring a stage's tensor into its stored form, float32: [B, units], or [B, T, units] without pooling."""

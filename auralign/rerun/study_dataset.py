@@ -29,7 +29,7 @@ ATTRIBUTES = """
 .gitignore annex.largefiles=nothing
 """
 # what an interrupted stage goes on from, and what a rebuilt dataset is cloned from
-IGNORED = ".blocks/\nelement_*.hdf5\n*.outdated\ninputs/.origins/\n__pycache__/\n"
+IGNORED = ".blocks/\nelement_*.hdf5\n*.lock\n*.outdated\ninputs/.origins/\n__pycache__/\n"
 # not part of what computes
 TOOLS = {"pip", "setuptools", "wheel", "auralign"}
 

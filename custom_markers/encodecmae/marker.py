@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
-from ..audio import AudioError
+from ..audio import AudioError, TooShortError
 from ..fields import parameters_of
 from ..hooks import Stage
 from ..preflight import MissingInputs, beside_yaml
@@ -158,7 +158,7 @@ class EncodecMAE(TorchMarker):
             layers = network.activations(
                 waves, branch=self.branch, last_layer=self.last_layer, decoder=self.decoder
             )  # each [B, T, D]
-        except ValueError as error:
+        except TooShortError as error:
             raise AudioError(f"{self.name}: {error}") from error
         return {stage.name: layers[index] for index, stage in self._stages.items()}
 

@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..audio import TooShortError
+
 SAMPLE_RATE = 24_000
 FRAME_LENGTH_MS = 26.56
 FRAME_SHIFT_MS = 13.28
@@ -103,7 +105,9 @@ class MelFrontEnd(nn.Module):
         Raises
         ------
         ValueError
-            If ``wave`` is not [B, N] float32, or shorter than one window of 637 samples.
+            If ``wave`` is not [B, N] float32.
+        TooShortError
+            If it is shorter than one window of 637 samples.
         """
         if wave.ndim != 2 or wave.dtype != torch.float32:
             raise ValueError(
@@ -111,7 +115,7 @@ class MelFrontEnd(nn.Module):
                 f"got {wave.dtype} of shape {list(wave.shape)}"
             )
         if wave.shape[1] < WINDOW:
-            raise ValueError(
+            raise TooShortError(
                 f"{wave.shape[1]} samples are fewer than one mel window, {WINDOW} samples at {SAMPLE_RATE} Hz"
             )
         frames = wave.unfold(-1, WINDOW, HOP)  # [B, T, 637]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..audio import TooShortError
 from .codec import CodecFrontEnd
 from .mel import SAMPLE_RATE, MelFrontEnd
 
@@ -266,8 +267,9 @@ class EncodecMAE(nn.Module):
         Raises
         ------
         ValueError
-            For an unknown choice, or a waveform of another shape or type, with values that are not finite, or
-            so short that no chunk is left.
+            For an unknown choice, or a waveform of another shape or type, or with values that are not finite.
+        TooShortError
+            For a waveform so short that no chunk is left.
         """
         if branch not in (0, 1):
             raise ValueError(f"branch: {branch!r} is neither 0 nor 1")
@@ -294,7 +296,7 @@ class EncodecMAE(nn.Module):
         chunks = [chunk for chunk in wave.split(self.config.chunk_samples, dim=1) if chunk.shape[1] > MIN_CHUNK]
         if not chunks:
             shortest = MIN_CHUNK + 1
-            raise ValueError(
+            raise TooShortError(
                 f"a waveform of {n_samples} samples is too short: at least {shortest} samples "
                 f"({shortest / self.config.sample_rate:.4f} s at {self.config.sample_rate} Hz) are needed"
             )

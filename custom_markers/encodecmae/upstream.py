@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..audio import TooShortError
 from ..weights import remember, resolve
 from . import gin
 from .checkpoint import load_checkpoint
@@ -154,7 +155,7 @@ class UpstreamNetwork(nn.Module):
         chunks = [chunk for chunk in chunks if chunk.shape[1] > MIN_CHUNK]
         if not chunks:
             shortest = MIN_CHUNK + 1
-            raise ValueError(f"a waveform of {waves.shape[1]} samples is too short: at least {shortest} are needed")
+            raise TooShortError(f"a waveform of {waves.shape[1]} samples is too short: at least {shortest} are needed")
         per_chunk = [self._chunk_activations(chunk, branch, last_layer == "summed", decoder) for chunk in chunks]
         layers = [torch.cat(layer, dim=1) for layer in zip(*per_chunk, strict=True)]  # each [B, T, D]
         return [layer[0] for layer in layers] if wave.ndim == 1 else layers

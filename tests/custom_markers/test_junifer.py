@@ -182,7 +182,7 @@ def test_elements_are_listed_in_stimulus_order_and_can_be_run_one_by_one(make_ya
     ]
     _succeed("run", yaml_file, "--element", "stim11_louder")
     files = sorted(path.name for path in (yaml_file.parent / "features").iterdir())
-    assert files == ["element_stim11_louder_features.hdf5"]
+    assert files == ["element_stim11_louder_features.hdf5", "features.sounds.tsv"]
 
 
 def test_commands_work_from_any_folder(make_yaml, untrained, tmp_path):
@@ -216,7 +216,8 @@ def test_queue_writes_jobs_that_run(make_yaml, untrained, tmp_path):
     for element in ("stim5_noise", "stim102_tone"):
         subprocess.run([*start, element], cwd=Path("/"), check=True, capture_output=True)
     files = sorted(path.name for path in (tmp_path / "features").iterdir())
-    assert files == ["element_stim102_tone_features.hdf5", "element_stim5_noise_features.hdf5"]
+    expected = ["element_stim102_tone_features.hdf5", "element_stim5_noise_features.hdf5", "features.sounds.tsv"]
+    assert files == expected
 
 
 # ---------------------------------------------------------------------------------------------- nothing stale
@@ -352,7 +353,7 @@ def test_side_files_of_a_killed_process_are_removed(make_yaml, untrained):
     orphan.write_text("half")
     _succeed("run", yaml_file)
     assert not orphan.exists()
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.iterdir())) == 3 + 1  # and the table of the sounds
 
 
 def test_a_storage_that_cannot_be_written_is_named(make_yaml, untrained, monkeypatch):
@@ -420,7 +421,10 @@ def test_an_interruption_while_storing_leaves_no_half_written_file(make_yaml, un
     monkeypatch.setattr(HDF5FeatureStorage, "store_vector", interrupt)
     assert junifer("run", yaml_file).exit_code != 0
     folder = yaml_file.parent / "features"
-    assert [path.name for path in folder.iterdir()] == ["element_stim5_noise_features.hdf5"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "element_stim5_noise_features.hdf5",
+        "features.sounds.tsv",
+    ]
     monkeypatch.setattr(HDF5FeatureStorage, "store_vector", store)
     _succeed("run", yaml_file)
     _succeed("collect", yaml_file)
@@ -440,7 +444,8 @@ def test_a_bad_sound_stops_the_run_by_name_and_keeps_what_is_done(make_yaml, unt
     assert isinstance(result.exception, AudioError)
     assert f"{sounds / 'stim11_louder.wav'}: not a sound file" in str(result.exception)
     assert "AURALIGN_ON_ERROR=skip" in str(result.exception)
-    assert [path.name for path in (yaml_file.parent / "features").iterdir()] == ["element_stim5_noise_features.hdf5"]
+    names = sorted(path.name for path in (yaml_file.parent / "features").iterdir())
+    assert names == ["element_stim5_noise_features.hdf5", "features.sounds.tsv"]
 
 
 def test_a_bad_sound_can_be_skipped_and_is_listed_at_the_end(make_yaml, untrained, sounds, tmp_path):
