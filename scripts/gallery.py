@@ -21,7 +21,7 @@ from auralign.figures import FigureOf, all_figures
 from auralign.results import read_results
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-DPI = 150
+DPI = 140
 N_VOXELS = 900
 STEPS = (0, 20_000, 50_000, 100_000, 200_000, 500_000)
 ROLES = {"bands": "baseline", "permuted": "control", "both": "joined"}

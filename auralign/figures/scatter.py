@@ -139,7 +139,7 @@ def component_scatter(
 def _draw_components(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
     looks = looks or feature_looks(data["features"])
     pairs = list(data[["target_x", "target_y"]].drop_duplicates().itertuples(index=False, name=None))
-    figure, axes = panels(len(pairs), height=29.0 if len(pairs) > 1 else 70.0, share=(False, False))
+    figure, axes = panels(len(pairs), height=32.0 if len(pairs) > 1 else 70.0, share=(False, False))
     values = data[["x", "y"]].to_numpy()
     low, high = max(min(0.0, values.min()), FLOOR) - 0.03, max(values.max() * 1.05, 0.1)
     for axis, (a, b) in zip(axes, pairs, strict=True):
@@ -148,6 +148,7 @@ def _draw_components(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figur
         drawn = scatter_by(axis, own["x"], own["y"], [looks[name] for name in own["features"]])
         drawn.set_sizes(np.where(own["best"], 22.0, 7.0))
         axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axis.locator_params(nbins=3)
         axis.set_xlabel(shorten(a, 24), fontsize=SMALL, labelpad=1)
         axis.set_ylabel(shorten(b, 24), fontsize=SMALL, labelpad=1)
     surround(figure, entries={name: handle(looks[name], line=False) for name in data["features"].unique()})

@@ -56,9 +56,14 @@ def embed(figure: FigureOf, svg: bytes) -> Picture:
         uri=_uri(light, ending),
         dark_uri=_uri(dark, ending),
         ending=ending,
-        width=math.ceil(96 * figure.figure.get_figwidth()),
+        width=shown_width(figure),
         appendix=figure.appendix,
     )
+
+
+def shown_width(figure: FigureOf) -> int:
+    """Return the least width at which the page shows a figure, CSS pixels: its own."""
+    return math.ceil(96 * figure.figure.get_figwidth())
 
 
 def _uri(content: bytes, ending: str) -> str:

@@ -83,10 +83,15 @@ def test_the_tables_of_the_page_are_those_of_the_results(folder, no_figures):
     for key in ("summary", "layers", "layer_choice", "comparisons"):
         table = pd.read_csv(folder / f"{key}.tsv", sep="\t")
         assert len(shown[key]) == len(table) > 0
-        for column in shown[key]:
+        for column in shown[key].columns.intersection(table.columns):
             if pd.api.types.is_float_dtype(table[column]):
                 values = pd.to_numeric(shown[key][column], errors="coerce")
                 np.testing.assert_array_equal(values, table[column])
+    # layers have their name and depth beside the index: those of `net` 0 and 1, the only one of `plain` none
+    assert set(shown["summary"].query("features == 'net'")["depth"]) == {"0.0", "1.0"}
+    assert set(shown["summary"].query("features == 'plain'")["depth"]) == {""}
+    assert set(shown["layers"]["layer_name"]) == {"layer00", "layer01"}
+    assert set(shown["layer_choice"]["nested_layer"]) <= {"layer00 (0.00)", "layer01 (1.00)", "layer00"}
     best = shown["best_layers"].set_index(["target", "features", "estimator"])
     summary = pd.read_csv(folder / "summary.tsv", sep="\t")
     highest = summary.groupby(["target", "features", "estimator"])["r2_corr_median"].max()

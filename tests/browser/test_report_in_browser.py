@@ -4,6 +4,7 @@ Needs chromium and chromedriver on the PATH (Debian: chromium, chromium-driver) 
 needs axe-core: `npm install axe-core` in the checkout, or its axe.min.js named by the environment variable AXE_CORE.
 """
 
+import io
 import json
 import os
 import shutil
@@ -13,10 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+from PIL import Image
 
 from auralign.compare import run_comparison
 from auralign.config import read_config
+from auralign.figures import all_figures
+from auralign.figures.contrast import contrast
 from auralign.report import write_report
+from auralign.results import read_results
 
 selenium = pytest.importorskip("selenium", reason="the package selenium is not installed")
 
@@ -97,6 +104,19 @@ def _open_all_tables(browser) -> None:
     _wait_for(browser, lambda: browser.execute_script(ready))
 
 
+def _draw_all(browser) -> None:
+    """Have all images drawn, also those far below."""
+    browser.execute_script("document.querySelectorAll('img').forEach((one) => { one.loading = 'eager'; })")
+    drawn = "return [...document.querySelectorAll('figure img')].every((one) => one.complete && one.naturalWidth > 0)"
+    _wait_for(browser, lambda: browser.execute_script(drawn))
+
+
+def _pixels(element) -> np.ndarray:
+    """What is seen of an element: [row, column, RGB], 0 to 255."""
+    with Image.open(io.BytesIO(element.screenshot_as_png)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def _column(browser, table: str, name: str) -> list[str]:
     """Return the text of a column in the order shown."""
     script = """
@@ -124,7 +144,7 @@ def test_the_page_opens_from_disk_without_errors_or_requests(browser, folder, na
     assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {(folder / name).as_uri()}
 
 
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [320, 400, 1400])
 @pytest.mark.parametrize("name", ["out/report.html", "compared.html"])
 def test_nothing_is_wider_than_the_window(browser, folder, name, width):
     _open(browser, folder / name, width)
@@ -171,6 +191,7 @@ def test_the_download_holds_the_full_numbers_of_the_rows_shown(browser, folder, 
     _wait_for(browser, (tmp_path / "summary.tsv").exists)
     saved = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
     summary = pd.read_csv(folder / "out" / "summary.tsv", sep="\t")
+    assert (saved.pop("depth") == saved["layer"] / 2).all()  # of three layers; only the page has it
     expected = summary[summary["features"] == "net"][saved.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(saved, expected, check_exact=True)
 
@@ -179,9 +200,7 @@ def test_figures_are_described_and_enlarge_by_keyboard(browser, folder):
     _open(browser, folder / "out" / "report.html")
     figures = browser.find_elements(By.CSS_SELECTOR, "figure")
     assert len(figures) > 3
-    browser.execute_script("document.querySelectorAll('img').forEach((one) => { one.loading = 'eager'; })")
-    drawn = "return [...document.querySelectorAll('figure img')].every((one) => one.complete && one.naturalWidth > 0)"
-    _wait_for(browser, lambda: browser.execute_script(drawn))
+    _draw_all(browser)
     for figure in figures:
         assert len(figure.find_element(By.TAG_NAME, "img").get_attribute("alt")) > 20
     button = figures[1].find_element(By.CSS_SELECTOR, "[data-enlarge]")
@@ -197,6 +216,75 @@ def test_figures_are_described_and_enlarge_by_keyboard(browser, folder):
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not dialog.is_displayed()
     assert browser.switch_to.active_element == button
+
+
+@pytest.mark.parametrize("width", [320, 400, 1400])
+def test_type_in_figures_has_eight_points_at_the_width_that_is_shown(browser, folder, width):
+    _open(browser, folder / "out" / "report.html", width)
+    _draw_all(browser)
+    drawn = browser.execute_script(
+        "return [...document.querySelectorAll('figure')].map((one) => "
+        "[one.querySelector('[data-save]').dataset.save, one.querySelector('img').getBoundingClientRect().width])"
+    )
+    made = {figure.name: figure.figure for figure in all_figures(read_results(folder / "out"))}
+    assert len(drawn) == len(made) > 3
+    for file, shown in drawn:
+        figure = made[file.split(".")[0]]
+        scale = shown / (96 * figure.get_figwidth())
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                assert text.get_fontsize() * scale >= 8.0, (file, text.get_text(), shown)
+
+
+def test_a_figure_wider_than_a_small_window_scrolls_by_keyboard(browser, folder):
+    _open(browser, folder / "out" / "report.html", 320)
+    _draw_all(browser)
+    frame = browser.find_element(By.CSS_SELECTOR, "figure .drawn")
+    _wait_for(browser, lambda: frame.get_attribute("tabindex") == "0")
+    assert len(frame.get_attribute("aria-label")) > 5
+    frame.send_keys(Keys.ARROW_RIGHT)
+    _wait_for(browser, lambda: browser.execute_script("return arguments[0].scrollLeft", frame) > 0)
+
+
+@pytest.mark.parametrize(("scheme", "light"), [("light", True), ("dark", False)])
+def test_figures_follow_the_scheme_of_the_reader(browser, folder, scheme, light):
+    _open(browser, folder / "out" / "report.html", scheme=scheme)
+    _draw_all(browser)
+    for image in browser.find_elements(By.CSS_SELECTOR, "figure img"):
+        shown = browser.execute_script("return [arguments[0].currentSrc, arguments[0].src]", image)
+        assert (shown[0] == shown[1]) is light
+    figure = browser.find_element(By.CSS_SELECTOR, "figure")
+    pixels = _pixels(figure.find_element(By.TAG_NAME, "img"))
+    corner = pixels[2, 2] / 255
+    assert tuple(np.round(corner * 255)) == ((255, 255, 255) if light else (0x1D, 0x23, 0x29))
+    # what is enlarged is what was shown
+    figure.find_element(By.CSS_SELECTOR, "[data-enlarge]").send_keys(Keys.ENTER)
+    dialog = browser.find_element(By.ID, "zoom")
+    large = browser.execute_script("return arguments[0].querySelector('img').src", dialog)
+    assert large == browser.execute_script("return document.querySelector('figure img').currentSrc")
+    dialog.find_element(By.CSS_SELECTOR, "[data-close]").send_keys(Keys.ENTER)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_beyond_the_edge_shows_a_shadow_there(browser, folder, scheme):
+    _open(browser, folder / "out" / "report.html", 400, scheme)
+    frame = browser.find_element(By.CSS_SELECTOR, "#table-best_layers .scroll")
+    assert browser.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth + 40", frame)
+
+    def contrasts() -> tuple[float, float]:
+        """Contrast of the left and the right edge to the page, between two lines of text in the first row."""
+        row = frame.find_element(By.CSS_SELECTOR, "tbody tr")
+        place = round(row.rect["y"] - frame.rect["y"]) + 4
+        line = _pixels(frame)[place].astype(float) / 255
+        page = tuple(to_rgb({"light": "#fff", "dark": "#14181c"}[scheme]))
+        # the border is the outermost pixel
+        return contrast(tuple(line[2]), page), contrast(tuple(line[-3]), page)
+
+    left, right = contrasts()
+    assert left < 1.05 and right > 1.4
+    browser.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", frame)
+    left, right = contrasts()
+    assert left > 1.4 and right < 1.05
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_findings(browser, folder):
