@@ -8,6 +8,8 @@ Usage: bash scripts/test.sh [pytest arguments]
 
 Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff and pytest. Arguments go to pytest,
 for example: bash scripts/test.sh tests/auralign -k ridge
+Tests run on all cores (pytest -n auto), unless -n or -p no:xdist is given. AURALIGN_DOCS=all also runs the commands
+that README and docs show, which takes minutes.
 TEXT
 }
 case "${1:-}" in
@@ -24,4 +26,8 @@ ruff format --check .
 say "pytest"
 # many small networks: more threads would only wait for each other
 export OMP_NUM_THREADS=1
-python -m pytest "$@"
+case " $* " in
+    *" -n"*|*" -p no:xdist "*|*" -p=no:xdist "*) workers=() ;;
+    *) workers=(-n auto) ;;
+esac
+python -m pytest "${workers[@]}" "$@"

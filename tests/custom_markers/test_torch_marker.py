@@ -475,7 +475,7 @@ def _blocks(root: Path, language: str) -> list[str]:
 @pytest.fixture
 def study(root, tmp_path) -> Path:
     """A folder with three sounds, and the documented marker and YAML at their places."""
-    sounds = tmp_path / "datalad_dataset" / "natsound165" / "sounds" / "wav"
+    sounds = tmp_path / "datalad_dataset" / "phantom" / "sounds" / "wav"
     sounds.mkdir(parents=True)
     for number in (1, 2, 3):
         noise = 0.1 * np.random.default_rng(number).standard_normal(4410 * number)
@@ -493,10 +493,10 @@ def _expected_toy(study: Path, seed: int) -> dict[str, np.ndarray]:
     torch.manual_seed(seed)
     network = network_class().eval()
     expected = {}
-    for path in sorted(study.glob("datalad_dataset/natsound165/sounds/wav/*.wav")):
+    for path in sorted(study.glob("datalad_dataset/phantom/sounds/wav/*.wav")):
         wave = torch.from_numpy(resample(*read_audio(path), 16000))
         with torch.no_grad():
-            expected[path.stem] = network(wave[None, None])[0].mean(dim=1).numpy()
+            expected[path.stem] = network(wave[None])[0].mean(dim=1).numpy()
     return expected
 
 
@@ -512,7 +512,7 @@ def test_the_documented_example_runs_as_it_stands_there(study, tmp_path_factory)
     assert done.returncode == 0, done.stderr
     assert junifer("collect", study / "junifer_yamls" / "mine.yml").exception is None
     toy = _stored(study, "toy")
-    assert [layer.attrs["layer_name"] for layer in toy.values()] == ["conv1", "norm1", "relu1", "conv2", "relu2"]
+    assert [layer.attrs["layer_name"] for layer in toy.values()] == ["bands", "conv1", "relu1", "conv2", "relu2"]
     deep = _stored(study, "toy_deep")
     assert [layer.attrs["layer_name"] for layer in deep.values()] == ["conv2", "relu2"]
     for seed, layers in ((0, toy), (1, deep)):

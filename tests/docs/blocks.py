@@ -1,11 +1,10 @@
 """The fenced blocks of a page, what the page's source says about each, and how output is compared.
 
 An HTML comment on the line before a fence says what is to be done with the block; without one, a block of bash or
-Python is run as it stands.
+Python is run as it stands. Whole pages take minutes and are run where AURALIGN_DOCS=all, as CI sets it.
 
 ==========================================  ============================================================================
 `<!-- not run: REASON -->`                  it is shown only
-`<!-- slow: REASON -->`                     run where AURALIGN_DOCS=all (CI), else skipped
 `<!-- file: PATH -->`                       it is saved there, and used by the commands that follow
 `<!-- goes into: PATH -->`                  YAML: with its keys instead of those of PATH, that file must be valid
 `<!-- output, numbers within TOLERANCE -->` what the block of bash before it prints; a line `...` stands for any lines
@@ -16,7 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-DIRECTIVES = ("not run", "slow", "file", "goes into", "output")
+DIRECTIVES = ("not run", "file", "goes into", "output")
 FENCE = re.compile(
     r"(?:^[ ]*<!-- (?P<said>[^\n]*?) -->\n)?^(?P<indent>[ ]*)```(?P<language>\w*)\n(?P<text>.*?)^[ ]*```$",
     re.MULTILINE | re.DOTALL,
