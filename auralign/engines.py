@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 
 from .errors import ConfigError
-from .folds import Fold, inner_folds
+from .group_folds import Fold, inner_folds
 from .lasso import LassoExact, fit_lassos
 from .preparation import Parts, Preparation, Split
 from .ridge import RidgeExact, predict_ridge

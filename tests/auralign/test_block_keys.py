@@ -287,7 +287,7 @@ def test_another_version_of_a_library_is_another_code(library, monkeypatch):
 
 def test_the_code_is_whatever_blocks_import():
     modules = set(fingerprint.imported_modules(fingerprint.ROOT))
-    needed = "blocks engines preparation confounds folds scores ceilings ridge lasso solvers.decomposition"
+    needed = "blocks engines preparation confounds group_folds scores ceilings ridge lasso solvers.decomposition"
     assert {f"auralign.{name}" for name in needed.split()} <= modules
     assert {f"auralign.solvers.{name}" for name in ("ridge_errors", "homotopy", "banded_ridge")} <= modules
     # what reads configurations and inputs is in the key by its values

@@ -7,7 +7,7 @@ from sklearn.model_selection import KFold, LeaveOneOut
 from auralign import engines
 from auralign.config import Lasso, MultitaskLasso, Ridge
 from auralign.errors import ConfigError
-from auralign.folds import inner_folds
+from auralign.group_folds import inner_folds
 from auralign.preparation import Preparation
 from auralign.ridge import fit_ridge
 
@@ -115,4 +115,4 @@ def test_engines_agree_on_groups(study, estimator, zscore):
         assert np.abs(a.prediction - b.prediction).max() < 1e-10 * y.std()
         np.testing.assert_allclose(a.r2_dev, b.r2_dev, atol=1e-10)
     # a twin in the other part of a fold makes noise look predictable
-    assert np.mean([a.r2_dev for a in ours]) < 0.3 < 0.8 < np.mean([a.r2_dev for a in without])
+    assert np.mean([a.r2_dev for a in ours]) < 0.3 < 0.7 < np.mean([a.r2_dev for a in without])
