@@ -26,10 +26,10 @@ def make_splits(
 
     `shuffle` is ShuffleSplit, `stratified` StratifiedShuffleSplit over the categories, `group_shuffle`
     GroupShuffleSplit, `leave_one_group_out` LeaveOneGroupOut; `kfold` is KFold, with groups GroupKFold;
-    `stratified_kfold` StratifiedKFold, with groups StratifiedGroupKFold. Folds are shuffled, but for GroupKFold's, which
-    are as equal in size as the groups allow. `tuckute2023` is numpy's legacy generator seeded with 0; per split 83 of
-    165 without replacement, then 82 of the others (Tuckute et al. 2023, code of the ridge mapping). For `predefined` see
-    `auralign.predefined_splits`.
+    `stratified_kfold` StratifiedKFold, with groups StratifiedGroupKFold. Folds are shuffled, but for GroupKFold's,
+    which are as equal in size as the groups allow. `tuckute2023` is numpy's legacy generator seeded with 0; per split
+    83 of 165 without replacement, then 82 of the others (Tuckute et al. 2023, code of the ridge mapping). For
+    `predefined` see `auralign.predefined_splits`.
 
     Parameters
     ----------

@@ -166,17 +166,30 @@ def _table(path: Path) -> xr.DataArray:
         raise DataError(
             f"{path}: every column beside `stimulus` and `repetition` must be a number; not so: {text[:5]}."
         )
-    numbers, stimuli = sorted(repetition.unique()), list(dict.fromkeys(table["stimulus"]))
+    _refuse_no_number(repetition, path)
+    numbers, stimuli = sorted(repetition.astype(int).unique()), list(dict.fromkeys(table["stimulus"]))
     values = np.full((len(stimuli), columns.shape[1], len(numbers)), np.nan)
     position = {stimulus: row for row, stimulus in enumerate(stimuli)}
     for place, number in enumerate(numbers):
-        rows = repetition == number
+        rows = repetition.astype(int) == number
         # also where a stimulus is in another repetition only: its row stays empty
         part = _checked(
             list(table.loc[rows, "stimulus"]), list(columns), columns.loc[rows].to_numpy(float)[:, :, None], path
         )
         values[[position[stimulus] for stimulus in part.stimulus.values], :, place] = part.values[:, :, 0]
     return _checked(stimuli, list(columns), values, path).assign_coords(repetition=numbers)
+
+
+def _refuse_no_number(repetition: pd.Series, path: Path) -> None:
+    """Refuse a column `repetition` that holds anything but whole numbers."""
+    numbers = pd.to_numeric(repetition, errors="coerce")
+    wrong = repetition.index[~(numbers % 1 == 0).to_numpy()]  # neither NaN nor infinity has a remainder of 0
+    if len(wrong):
+        value = repetition[wrong[0]]
+        what = "is empty" if pd.isna(value) else f"is {value!r}"
+        raise DataError(
+            f"{path}: line {wrong[0] + 2}: the repetition {what}; give each row a whole number (0, 1, 2, ...)."
+        )
 
 
 def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:

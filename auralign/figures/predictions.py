@@ -11,7 +11,6 @@ from ..engines import ENGINES, Removal
 from ..errors import DataError
 from ..repetitions import mean_response
 from ..results import Results
-from ..stimuli import read_categories
 from ..study import Study, load_study
 from .style import MAX_PANELS, listed
 
@@ -76,9 +75,8 @@ def stimulus_predictions(
                 results, config, estimator, bands, y[:, columns], list(own.index), removal, features, index
             )
     predictions = pd.concat(tables, ignore_index=True)
-    if config.stimuli.table is not None:
-        stimuli = results.provenance["stimuli"]
-        category = dict(zip(stimuli, read_categories(config.stimuli.table, config.stimuli.by, stimuli), strict=True))
+    if study.categories is not None:
+        category = dict(zip(study.stimuli, study.categories, strict=True))
         predictions["category"] = predictions["stimulus"].map(category)
     order = {name: place for place, name in enumerate(wanted)}
     return predictions.sort_values("target", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)

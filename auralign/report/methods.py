@@ -128,7 +128,8 @@ def describe_targets(results: Results) -> str:
             least, most = f"{numbers.min():.2g}", f"{numbers.max():.2g}"
             text += (
                 "; the mean of the repetitions that are there is predicted, every stimulus counting alike; they "
-                f"average noise away as {least if least == most else f'{least} to {most}'} repetitions of every stimulus would"
+                f"average noise away as {least if least == most else f'{least} to {most}'} repetitions of every "
+                "stimulus would"
             )
     return text + "."
 
