@@ -167,6 +167,7 @@ def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
         job.splits,
         together=_fits_targets_alone(single),
         least=max(3, single.cv if isinstance(single.cv, int) else 0),
+        groups=job.groups,
     )
     return [
         replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))

@@ -60,7 +60,9 @@ def effective_repetitions(y: np.ndarray) -> np.ndarray:
     return number
 
 
-def predict_repetitions(predict: Predict, y: np.ndarray, splits: list[Split], together: bool, least: int) -> list:
+def predict_repetitions(
+    predict: Predict, y: np.ndarray, splits: list[Split], together: bool, least: int, groups: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Fit every repetition by itself, with the development stimuli that have it, and predict all test stimuli.
 
     Targets that lack a repetition for the same stimuli are fitted together.
@@ -75,7 +77,10 @@ def predict_repetitions(predict: Predict, y: np.ndarray, splits: list[Split], to
         Whether the columns of all repetitions may go through one fit. If not, the estimator fits targets jointly: each
         repetition is then fitted with the stimuli at which every target has it.
     least : int
-        Development stimuli that a fit needs; predictions of a repetition with fewer are NaN.
+        Development stimuli that a fit needs, with groups groups of them; predictions of a repetition with fewer are
+        NaN.
+    groups : ndarray of int, shape (n_stimuli,), optional
+        Stimuli that inner folds keep together.
 
     Returns
     -------
@@ -87,19 +92,22 @@ def predict_repetitions(predict: Predict, y: np.ndarray, splits: list[Split], to
         runs = [predict(c, splits) for c in ([np.concatenate(repetitions, axis=1)] if together else repetitions)]
         return [np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)]
     if together:
-        return _by_pattern(predict, np.concatenate(repetitions, axis=1), splits, least)
+        return _by_pattern(predict, np.concatenate(repetitions, axis=1), splits, least, groups)
     complete = [np.where(np.isnan(columns).any(axis=1, keepdims=True), np.nan, columns) for columns in repetitions]
-    runs = [_by_pattern(predict, columns, splits, least) for columns in complete]
+    runs = [_by_pattern(predict, columns, splits, least, groups) for columns in complete]
     return [np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)]
 
 
-def _by_pattern(predict: Predict, columns: np.ndarray, splits: list[Split], least: int) -> list[np.ndarray]:
+def _by_pattern(
+    predict: Predict, columns: np.ndarray, splits: list[Split], least: int, groups: np.ndarray | None
+) -> list[np.ndarray]:
+    units = np.arange(len(columns)) if groups is None else groups
     predictions = [np.full((len(test), columns.shape[1]), np.nan) for _, test in splits]
     for there, own in _patterns(columns):
         # the scores of these fits are not used; a number in the place of a missing one keeps them from failing
         filled = columns[:, own] if there.all() else _filled(columns[:, own], there)
         kept = [(number, development[there[development]], test) for number, (development, test) in enumerate(splits)]
-        kept = [split for split in kept if len(split[1]) >= least]
+        kept = [split for split in kept if len(np.unique(units[split[1]])) >= least]
         if kept:
             found = predict(filled, [(development, test) for _, development, test in kept])
             for (number, _, _), prediction in zip(kept, found, strict=True):

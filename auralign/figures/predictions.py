@@ -13,7 +13,6 @@ from ..errors import DataError
 from ..preparation import joined_bands, preparation_of
 from ..repetitions import mean_response
 from ..results import Results
-from ..stimuli import read_categories
 from ..study import Study, load_study
 from .style import MAX_PANELS, listed
 
@@ -73,9 +72,8 @@ def stimulus_predictions(
             columns = [wanted.index(name) for name in own.index]
             tables += _predict(results, config, study, estimator, y[:, columns], list(own.index), features, int(index))
     predictions = pd.concat(tables, ignore_index=True)
-    if config.stimuli.table is not None:
-        stimuli = results.provenance["stimuli"]
-        category = dict(zip(stimuli, read_categories(config.stimuli.table, config.stimuli.by, stimuli), strict=True))
+    if study.categories is not None:
+        category = dict(zip(study.stimuli, study.categories, strict=True))
         predictions["category"] = predictions["stimulus"].map(category)
     order = {name: place for place, name in enumerate(wanted)}
     return predictions.sort_values("target", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)

@@ -154,6 +154,13 @@ def test_an_absent_row_and_an_empty_cell_are_the_same_missing_repetition(tmp_pat
     np.testing.assert_array_equal(same.values, targets.values)
 
 
+@pytest.mark.parametrize(("cell", "said"), [("", "is empty"), ("1.5", "is 1.5"), ("two", "is 'two'")])
+def test_a_repetition_that_is_no_number_is_named_with_its_line(tmp_path, cell, said):
+    (tmp_path / "y.tsv").write_text(f"stimulus\trepetition\ta\nx\t1\t1\ny\t1\t2\nx\t2\t3\ny\t{cell}\t5\n")
+    with pytest.raises(DataError, match=rf"y\.tsv: line 5: the repetition {said}; give each row a whole number"):
+        read_targets(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
+
+
 def test_mean_and_effective_number_of_what_is_there():
     y = np.random.default_rng(0).standard_normal((40, 3, 3))
     np.testing.assert_array_equal(mean_response(y), y.mean(axis=2))
@@ -236,6 +243,9 @@ def test_a_repetition_of_too_few_stimuli_has_no_prediction():
     split = [(np.arange(12), np.arange(12, 20))]
     (found,) = predict_repetitions(lambda c, s: [np.zeros((8, c.shape[1]))], y, split, together=True, least=5)
     assert np.isnan(found).tolist() == [[False, False, True, True]] * 8
+    groups = np.arange(20) // 5  # three groups in development
+    (found,) = predict_repetitions(lambda c, s: [np.zeros((8, c.shape[1]))], y, split, True, 4, groups)
+    assert np.isnan(found).all()
 
 
 def test_corrected_scores_of_unequal_repetitions_are_those_of_complete_ones():
