@@ -10,7 +10,8 @@ from sklearn.linear_model import Ridge
 from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.figures.predictions import stimulus_predictions
-from auralign.preparation import Preparation, mean_response
+from auralign.preparation import Preparation
+from auralign.repetitions import mean_response
 from auralign.rerun.changes import check
 from auralign.rerun.verify import recompute
 from auralign.results import read_results
