@@ -225,27 +225,40 @@ class AudioMarker(ParameterFields, BaseMarker):
             )
         sound = input["Audio"]
         file = StimulusFile(storage, sound["meta"]["element"])
+        checksum = _checksum(sound["path"])
+        expected = self._expected_metadata(sound["meta"])
+        summarise_at_end(Path(storage.uri), self.name, self.SAMPLE_RATE)
         try:
+            # a complete storage is only read, and need not be writable
+            if self._is_stored(file, sound["path"], expected, checksum):
+                return {}
             with file.locked():
-                return self._compute_and_store(input, sound, file, storage)
+                if self._is_stored(file, sound["path"], expected, checksum):
+                    return {}  # another process has been at it
+                return self._compute_and_store(input, file, expected, checksum, storage)
         except OSError as error:
             raise StorageError(
                 f"{storage.uri}: features cannot be stored there: {error.strerror or error}. What is stored already "
                 "is kept; make room or give the YAML another storage (storage: uri), and run again."
             ) from error
 
-    def _compute_and_store(self, input: dict[str, dict], sound: dict, file: StimulusFile, storage: Any) -> dict:
+    def _is_stored(self, file: StimulusFile, path: Path, expected: dict[str, dict], checksum: str) -> bool:
+        """Tell whether a sound has its features already, computed from the same things; say so the first time."""
+        if not file.is_complete(self.name, expected, checksum):
+            return False
+        if not self._found_stored:
+            logger.warning(f"{self.name}: features that are stored already are kept and not computed again.")
+            self._found_stored = True
+        self._ahead.pop(path, None)
+        self._skipping.used(path)
+        return True
+
+    def _compute_and_store(
+        self, input: dict[str, dict], file: StimulusFile, expected: dict[str, dict], checksum: str, storage: Any
+    ) -> dict:
         """Compute one sound into its file, whose lock is held."""
+        sound = input["Audio"]
         path, stimulus = sound["path"], next(iter(sound["meta"]["element"].values()))
-        checksum = "missing" if problem_of(path) else sha256_of(path)
-        expected = self._expected_metadata(sound["meta"])
-        summarise_at_end(Path(storage.uri), self.name, self.SAMPLE_RATE)
-        if file.is_complete(self.name, expected, checksum):
-            if not self._found_stored:
-                logger.warning(f"{self.name}: features that are stored already are kept and not computed again.")
-                self._found_stored = True
-            self._skipping.used(path)
-            return {}
         if not self._sibling_checked:
             file.check_sibling(self.name, expected)
             self._sibling_checked = True
@@ -261,3 +274,13 @@ class AudioMarker(ParameterFields, BaseMarker):
         finally:
             file.discard_partial()
         return result
+
+
+def _checksum(path: Path) -> str:
+    """Return the SHA-256 of a sound, "missing" where it cannot be read: what is wrong with it is told when it is."""
+    if problem_of(path):
+        return "missing"
+    try:
+        return sha256_of(path)
+    except OSError:
+        return "missing"
