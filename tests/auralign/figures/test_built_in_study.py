@@ -43,6 +43,8 @@ def figures(root, tmp_path_factory):
         results = read_results(folder / name)
         for figure in all_figures(results, roles, vertices=vertices if name == "voxels" else None):
             made.setdefault(gallery.kind_of(figure, [*results.features, *results.estimators]), figure)
+    for figure in made.values():
+        figure.figure.draw_without_rendering()  # panels become square, and their texts move, when they are drawn
     return list(made.values())
 
 
