@@ -219,7 +219,7 @@ def _read_text(path: Path, names: Sequence[str]) -> pd.DataFrame:
     }
     table = opened.frame(**options)
     notes = ["semicolons part the values"] if opened.separator == ";" else []
-    columns = [name for name, kind in table.dtypes.items() if name not in text and kind == object]
+    columns = [name for name, kind in table.dtypes.items() if name not in text and pd.api.types.is_object_dtype(kind)]
     with_comma = [name for name in columns if _has_decimal_comma(table[name])]
     if with_comma:
         comma = opened.frame(**options, decimal=",")
