@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auralign.errors import DataError
+from auralign.notices import InputWarning
 from auralign.published.activations import open_activations
 from auralign.published.networks import find_network, lookup, networks
 
@@ -51,6 +52,16 @@ def test_pickles_become_layers_in_the_order_of_the_table(tmp_path):
     randnetw = open_activations(tmp_path, "AST", permuted=True)[2]()
     np.testing.assert_array_equal(randnetw.values, [permuted[sound][keys[2]] for sound in ORDERED])
     assert randnetw.attrs["metadata"]["permuted"] is True
+
+
+def test_files_whose_names_have_accents_apart_are_found_by_the_composed_name(tmp_path):
+    (tmp_path / "AST").mkdir()
+    content = pickle.dumps({layer.keys[0]: np.ones(2, np.float32) for layer in find_network("AST").layers}, protocol=3)
+    (tmp_path / "AST" / "stim1_cafe\u0301_activations.pkl").write_bytes(content)
+    np.save(tmp_path / "ids.npy", np.array([("stim1_caf\u00e9.wav",)], dtype=[("filename", "U40")]))
+    with pytest.warns(InputWarning, match=r"AST: 1 name of stimuli was brought to one form"):
+        opened = open_activations(tmp_path, "AST", stimuli=tmp_path / "ids.npy")
+    assert list(opened[0]().stimulus.values) == ["stim1_caf\u00e9"]
 
 
 def test_keys_of_encodecmae_are_numbers(tmp_path):

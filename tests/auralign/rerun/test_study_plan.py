@@ -62,6 +62,16 @@ def test_inputs_are_datasets_and_files(project, comparison):
     assert extraction.sounds == "inputs/sounds/wav"
 
 
+def test_the_names_beside_an_array_come_along(project, comparison):
+    folder = comparison.parent
+    for name in ("x.npy", "x.stimuli.tsv", "x.units.tsv"):
+        (folder / name).write_text("x")
+    comparison.write_text(JULEARN.replace("x.tsv", "x.npy"))
+    plan = plan_study(comparison)
+    assert {name for name in plan.files if name.startswith("x.")} == {"x.npy", "x.stimuli.tsv", "x.units.tsv"}
+    assert {"inputs/files/x.npy", "inputs/files/x.stimuli.tsv", "inputs/files/x.units.tsv"} <= set(plan.responses)
+
+
 def test_the_yamls_of_the_study_point_into_the_study_and_say_the_same_otherwise(project, comparison, tmp_path):
     plan = plan_study(comparison)
     study = tmp_path / "study"
