@@ -6,6 +6,7 @@ import numpy as np
 
 from ..figures.style import counted, listed
 from ..results import Results
+from ..statistics import mean_test_ratio
 from .wording import percent
 
 REFERENCES = {
@@ -46,12 +47,18 @@ def describe_splits(results: Results) -> str:
         "stratified": f"at random inside categories, in equal shares (seed {spec.get('seed')})",
         "tuckute2023": "as published by Tuckute et al. 2023",
     }
-    first = splits[0]
+    n_dev, n_test = (_from_to([len(split[part]) for split in splits]) for part in ("development", "test"))
     return (
         f"The {len(results.provenance['stimuli'])} stimuli were divided {len(splits)} times into "
-        f"{len(first['development'])} development and {len(first['test'])} test stimuli, {kinds[spec['kind']]}. Splits "
+        f"{n_dev} development and {n_test} test stimuli, {kinds[spec['kind']]}. Splits "
         "are drawn from the same stimuli and therefore overlap."
     )
+
+
+def _from_to(numbers: list[int]) -> str:
+    """Write `83`, or `80 to 85` where splits differ."""
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def describe_features(results: Results) -> list[tuple[str, str]]:
@@ -135,12 +142,14 @@ def describe_estimators(results: Results) -> list[tuple[str, str, str]]:
 def describe_tests(results: Results) -> str:
     """Say how differences were tested."""
     config = results.provenance["config"]
-    split = results.provenance["splits"][0]
-    ratio = len(split["test"]) / len(split["development"])
+    splits = results.provenance["splits"]
+    n_dev, n_test = (np.array([len(split[part]) for split in splits]) for part in ("development", "test"))
+    mean = "" if len(set(zip(n_dev, n_test, strict=True))) == 1 else ", its mean over splits of unequal sizes"
+    ratio = mean_test_ratio(n_dev, n_test, len(splits))
     return (
-        f"k = {len(results.provenance['splits'])}, n_test/n_dev = {np.round(ratio, 3):g}; intervals have the level "
+        f"k = {len(splits)}, n_test/n_dev = {np.round(ratio, 3):g}{mean}; intervals have the level "
         f"{percent(results.level)}; false discoveries are controlled at {percent(config['fdr'])} over all rows of one "
-        "test."
+        "test, and over the rows on which one hypothesis rests."
     )
 
 
