@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from .analysis.above_chance import untested
 from .analysis.hypothesis_models import check_hypotheses
-from .analysis.paired_tests import check_tests
+from .analysis.paired_tests import best_layer_warnings, check_tests
 from .arrays import store_array
 from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_atomically, write_text_atomically
 from .config import Comparison
@@ -82,10 +82,11 @@ def run_comparison(
         # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
         with owned_folder(out / BLOCKS) as scratch:
             study = load_study(config, scratch)
-            for notice in [*_replaced(config, out), *study.warnings]:
-                print(notice)
             layers = {name: list(of_set) for name, of_set in study.features.items()}
             corrected = study.targets.sizes["repetition"] > 1 and config.noise_correction != "off"
+            warnings = study.warnings + best_layer_warnings(config.tests, layers)
+            for notice in [*_replaced(config, out), *warnings]:
+                print(notice)
             check_tests(config.tests, layers, corrected)
             targets = target_metadata(study).set_index("target")
             check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
@@ -95,9 +96,10 @@ def run_comparison(
                 print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
             _compute(config, missing, n_jobs, scheduler or config.scheduler)
             scores = _collect(study, blocks)
-            warnings = study.warnings + edge_warnings(scores, config) + untested(config)
-            for warning in warnings[len(study.warnings) :]:
+            found = edge_warnings(scores, config) + untested(config)
+            for warning in found:
                 print(warning)
+            warnings += found
             tables = make_tables(config, study, scores, _collect_selected(study, blocks))
         write_atomically(scores, out / "scores.parquet")
         for name, table in tables.items():

@@ -198,10 +198,13 @@ Estimator = Annotated[Ridge | Lasso | MultitaskLasso, Field(discriminator="kind"
 
 
 class Selector(Section):
-    """Rows of the scores on one side of a test; what is not said is matched between both sides."""
+    """Rows of the scores on one side of a test; what is not said is matched between both sides.
+
+    `layer: nested` is chosen split by split inside the development stimuli, `layer: best` on the test stimuli.
+    """
 
     features: str | None = None
-    layer: Annotated[int, Field(strict=True, ge=0)] | Literal["best"] | None = None
+    layer: Annotated[int, Field(strict=True, ge=0)] | Literal["nested", "best"] | None = None
     estimator: str | None = None
 
 

@@ -3,15 +3,16 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
-from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from .errors import ConfigError, DataError
+from .solvers.folds import resolve_folds, training_and_validation
 from .solvers.homotopy import PathSolutions, follow_paths
 
 # duality gap, relative to the empty model's loss, above which a solution is asked for again; that of the path is about
@@ -86,7 +87,7 @@ def _gaps(x: np.ndarray, y: np.ndarray, residuals: np.ndarray, l1: np.ndarray, a
 
 
 def checked(
-    x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float, cv: int | str
+    x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Centre features [n, n_features] and responses [n, n_targets]; constant columns become exactly 0.
 
@@ -97,15 +98,13 @@ def checked(
     Raises
     ------
     ConfigError
-        n_alphas, eps or cv are not among what is allowed.
+        n_alphas or eps are not among what is allowed.
     DataError
         A value is not finite, or features and responses are not of the same two stimuli or more.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) != len(y) or len(x) < 2:
         raise DataError(f"lasso: features of {len(x)} stimuli and responses to {len(y)}; give the same 2 or more.")
-    if cv != "loo" and not (isinstance(cv, int | np.integer) and 2 <= cv <= len(x)):
-        raise ConfigError(f"lasso: cv must be 'loo' or a number of folds from 2 to {len(x)} (the stimuli), got {cv!r}.")
     if n_alphas < 1 or not 0 < eps < 1:
         raise ConfigError(f"lasso: expected n_alphas >= 1 and 0 < eps < 1, got n_alphas={n_alphas!r}, eps={eps!r}.")
     centred = []
@@ -128,16 +127,6 @@ def distinct_columns(x: np.ndarray) -> np.ndarray:
     first = {column.tobytes(): index for index, column in reversed(list(enumerate(columns)))}
     first.pop(np.zeros(len(x)).tobytes(), None)
     return np.sort(np.fromiter(first.values(), dtype=int, count=len(first)))
-
-
-def training_sets(n: int, cv: int | str, seed: int) -> np.ndarray:
-    """Return the training sets of the inner folds (shuffled `KFold`, or leave-one-out), bool [F, n]."""
-    if cv == "loo":
-        return ~np.eye(n, dtype=bool)
-    rows = np.ones((cv, n), dtype=bool)
-    for fold, (_, held_out) in enumerate(KFold(cv, shuffle=True, random_state=seed).split(np.arange(n))):
-        rows[fold, held_out] = False
-    return rows
 
 
 def alpha_grid(x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float) -> np.ndarray:
@@ -210,7 +199,7 @@ def solve_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> tuple[np.nda
 
 
 def fit_lassos(
-    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: int | str = 5, seed: int = 0
+    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: Any = 5, seed: int = 0
 ) -> list[LassoFit]:
     """Fit every target by itself: choose alpha by inner cross-validation, then fit all given stimuli.
 
@@ -224,10 +213,11 @@ def fit_lassos(
     y : ndarray, shape (n, n_targets)
     n_alphas, eps : int, float
         Size of the grid and its smallest value relative to alpha_max.
-    cv : int or "loo"
-        Number of shuffled inner folds, or leave-one-out.
+    cv : "loo", int, splitter or list of folds
+        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        sizes are weighed.
     seed : int
-        Seed of the inner folds.
+        Seed of a number of inner folds; nothing else is drawn.
 
     Returns
     -------
@@ -238,34 +228,35 @@ def fit_lassos(
     Raises
     ------
     ConfigError, DataError
-        See `checked`.
+        See `checked` and `resolve_folds`.
     """
-    x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps, cv)
+    x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps)
     n = len(x_centred)
     kept = distinct_columns(x_centred)
     distinct = x_centred[:, kept]
     # the last training set are all stimuli
-    rows = np.concatenate([training_sets(n, cv, seed), np.ones((1, n), dtype=bool)])
+    training, validation = training_and_validation(resolve_folds(cv, x_centred, np.asarray(y), seed, "lasso"), n)
+    rows = np.concatenate([training, np.ones((1, n), dtype=bool)])
     alphas = alpha_grid(distinct, y_centred, n_alphas, eps)
     at_once = max(min(PROBLEMS, ELEMENTS // max(len(kept), 1)) // len(rows), 1)
     fits = []
     for start in range(0, len(alphas), at_once):
         block = slice(start, start + at_once)
-        for alpha, weights, gap, r2_dev in _fit(distinct, rows, y_centred[:, block], alphas[block]):
+        for alpha, weights, gap, r2_dev in _fit(distinct, rows, validation, y_centred[:, block], alphas[block]):
             coef = np.zeros(x_centred.shape[1])
             coef[kept] = weights
             fits.append(LassoFit(alpha, coef, x_mean, float(y_mean[len(fits)]), gap, r2_dev))
     return fits
 
 
-def _fit(x: np.ndarray, rows: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tuple]:
+def _fit(x: np.ndarray, rows: np.ndarray, validation: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tuple]:
     """Yield alpha, weights, gap and r2_dev of each target; the last of the training sets `rows` are all stimuli."""
     paths = follow_paths(x, rows, y, alphas)
     errors, of_mean = np.zeros(alphas.shape), np.zeros(len(alphas))
-    for fold, training in enumerate(rows[:-1]):
+    for fold, (training, held_out) in enumerate(zip(rows[:-1], validation, strict=True)):
         residuals = _checked_residuals(x, y, alphas, training, paths, fold)  # [T, A, n]
-        errors += (residuals[:, :, ~training] ** 2).mean(axis=2) / (len(rows) - 1)
-        of_mean += ((y[~training] - y[training].mean(axis=0)) ** 2).mean(axis=0) / (len(rows) - 1)
+        errors += (residuals[:, :, held_out] ** 2).mean(axis=2) / len(validation)
+        of_mean += ((y[held_out] - y[training].mean(axis=0)) ** 2).mean(axis=0) / len(validation)
     for target, best in enumerate(errors.argmin(axis=1)):
         alpha = alphas[target, [best]]
         coef = paths.coefs(-1, target, x.shape[1])[:, [best]]
@@ -292,7 +283,7 @@ def _checked_residuals(
 
 
 def fit_lasso(
-    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: int | str = 5, seed: int = 0
+    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: Any = 5, seed: int = 0
 ) -> LassoFit:
     """Fit one target, y [n]; else as `fit_lassos`."""
     return fit_lassos(x, np.asarray(y)[:, None], n_alphas, eps, cv, seed)[0]
@@ -304,7 +295,7 @@ class LassoExact(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_alphas, eps, cv, seed
-        See `fit_lassos`.
+        See `fit_lassos`; positions of a list of folds are those of the rows that `fit` is given.
 
     Attributes
     ----------
@@ -326,8 +317,7 @@ class LassoExact(RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         """Choose alpha and fit; X [n, n_features], y [n]."""
         X, y = self._validate_data(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        cv = self.cv if self.cv == "loo" else min(self.cv, len(y))
-        fit = fit_lasso(X, y, self.n_alphas, self.eps, cv, self.seed)
+        fit = fit_lasso(X, y, self.n_alphas, self.eps, self.cv, self.seed)
         self.alpha_, self.coef_, self.dual_gap_, self.r2_dev_ = fit.alpha, fit.coef, fit.gap, fit.r2_dev
         self.intercept_ = fit.y_mean - float(fit.x_mean @ fit.coef)
         return self

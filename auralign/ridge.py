@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .errors import ConfigError, DataError
 from .solvers.decomposition import Decomposition, decompose
+from .solvers.folds import resolve_folds
 from .solvers.ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
 
 # the least r2_dev that counts: far above rounding (1e-14), far below any effect
@@ -27,6 +29,8 @@ class RidgeFit:
     r2_dev : ndarray, shape (n_targets,)
         1 - error / error of the mean alone, of the chosen alpha, on the development stimuli (left out one by one or
         fold by fold). 0 for constant responses.
+    error : ndarray, shape (n_targets,)
+        The mean squared error itself, of the chosen alpha, in squared units of y.
     x_mean : ndarray, shape (n_features,)
     y_mean : ndarray, shape (n_targets,)
     projection : ndarray, shape (n_features, rank)
@@ -35,6 +39,7 @@ class RidgeFit:
 
     alpha: np.ndarray
     r2_dev: np.ndarray
+    error: np.ndarray
     x_mean: np.ndarray
     y_mean: np.ndarray
     projection: np.ndarray
@@ -54,11 +59,12 @@ class RidgeFit:
 
 @dataclass(frozen=True)
 class RidgePrediction:
-    """What `predict_ridge` keeps: `prediction` [n_test, n_targets], `alpha` and `r2_dev` [n_targets] as in RidgeFit."""
+    """What `predict_ridge` keeps: `prediction` [n_test, n_targets]; `alpha`, `r2_dev`, `error` as in RidgeFit."""
 
     prediction: np.ndarray
     alpha: np.ndarray
     r2_dev: np.ndarray
+    error: np.ndarray
 
 
 def _choose(
@@ -78,22 +84,23 @@ def _solve(
     y: np.ndarray,
     decomposition: Decomposition,
     alphas: np.ndarray,
-    cv: int | str,
+    cv: Any,
     per_target: bool,
     seed: int,
     unpredictable: str,
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Solve block by block of targets: positions, alpha, r2_dev, y_mean, dual = (Q'y) / (eigenvalues + alpha)."""
-    alphas = _checked(alphas, cv, unpredictable, len(x), len(y))
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Solve block by block of targets: positions, alpha, r2_dev, error, y_mean, dual = Q'y / (eigenvalues + alpha)."""
+    alphas = _checked(alphas, unpredictable, len(x), len(y))
+    folds = resolve_folds(cv, x, y, seed, "ridge")
     q, eigenvalues = decomposition.q, decomposition.eigenvalues
     mean_competes = unpredictable == "mean" and len(alphas) > 1
-    if cv == "loo":
+    if folds == "loo":
         criterion = partial(leave_one_out, decomposition)
         alphas = alphas[distinct_alphas(eigenvalues, alphas)]
     else:
-        folds = inner_folds(x, cv, seed)
-        criterion = partial(k_fold, folds)
-        of_all = np.concatenate([eigenvalues, *(fold.decomposition.eigenvalues for fold in folds)])
+        decomposed = inner_folds(x, folds)
+        criterion = partial(k_fold, decomposed)
+        of_all = np.concatenate([eigenvalues, *(fold.decomposition.eigenvalues for fold in decomposed)])
         alphas = alphas[distinct_alphas(of_all, alphas)]
     if not per_target:
         errors, null = np.zeros((len(alphas), 1)), np.zeros(1)
@@ -110,10 +117,10 @@ def _solve(
         alpha, error = _choose(errors, null, alphas, mean_competes)
         r2_dev = 1.0 - np.divide(error, null, out=np.ones_like(null), where=null > 0)
         rotated /= eigenvalues[:, None] + alpha
-        yield block, alpha, r2_dev, mean, rotated
+        yield block, alpha, r2_dev, error, mean, rotated
 
 
-def _checked(alphas: np.ndarray, cv: int | str, unpredictable: str, n: int, n_responses: int) -> np.ndarray:
+def _checked(alphas: np.ndarray, unpredictable: str, n: int, n_responses: int) -> np.ndarray:
     alphas = np.asarray(alphas, dtype=np.float64)
     if alphas.ndim != 1 or not alphas.size or not np.isfinite(alphas).all() or alphas.min() <= 0:
         raise ConfigError(f"ridge: alphas must be a list of positive, finite numbers, got {alphas}.")
@@ -123,8 +130,6 @@ def _checked(alphas: np.ndarray, cv: int | str, unpredictable: str, n: int, n_re
         raise DataError(f"ridge: features of {n} stimuli, but responses to {n_responses}.")
     if n < 2:
         raise DataError("ridge: one stimulus only; at least 2 are needed to leave one out.")
-    if cv != "loo" and not (isinstance(cv, int | np.integer) and 2 <= cv <= n):
-        raise ConfigError(f"ridge: cv must be 'loo' or a number of folds from 2 to {n} (the stimuli), got {cv!r}.")
     return alphas
 
 
@@ -132,7 +137,7 @@ def fit_ridge(
     x: np.ndarray,
     y: np.ndarray,
     alphas: np.ndarray,
-    cv: int | str = "loo",
+    cv: Any = "loo",
     per_target: bool = True,
     seed: int = 0,
     unpredictable: str = "mean",
@@ -156,12 +161,13 @@ def fit_ridge(
     alphas : array-like, shape (n_alphas,)
         Candidates, positive; of equal errors the first wins, and of those that are numerically one fit
         (`distinct_alphas`) the first stands for all. A single one is taken as it is.
-    cv : "loo" or int
-        Exact leave-one-out, or the number of shuffled inner folds.
+    cv : "loo", int, splitter or list of folds
+        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        sizes are weighed.
     per_target : bool
         One alpha per target, or one for all (smallest error averaged over targets, not scaled by their variance).
     seed : int
-        Seed of the inner folds; leave-one-out draws nothing.
+        Seed of a number of inner folds; nothing else is drawn.
     unpredictable : "mean" or "published"
         The rule above (with `per_target` false: for the errors averaged over targets); or no such rule, as scikit-learn
         and the published code of Tuckute et al. 2023.
@@ -177,11 +183,11 @@ def fit_ridge(
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
     decomposition = decomposition or decompose(x)
-    alpha, r2_dev, y_mean = np.empty((3, y.shape[1]))
+    alpha, r2_dev, error, y_mean = np.empty((4, y.shape[1]))
     dual = np.empty((len(decomposition.eigenvalues), y.shape[1]))
     for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
-        alpha[block], r2_dev[block], y_mean[block], dual[:, block] = part
-    return RidgeFit(alpha, r2_dev, decomposition.x_mean, y_mean, decomposition.projection, dual)
+        alpha[block], r2_dev[block], error[block], y_mean[block], dual[:, block] = part
+    return RidgeFit(alpha, r2_dev, error, decomposition.x_mean, y_mean, decomposition.projection, dual)
 
 
 def predict_ridge(
@@ -189,7 +195,7 @@ def predict_ridge(
     y: np.ndarray,
     x_test: np.ndarray,
     alphas: np.ndarray,
-    cv: int | str = "loo",
+    cv: Any = "loo",
     per_target: bool = True,
     seed: int = 0,
     unpredictable: str = "mean",
@@ -203,13 +209,13 @@ def predict_ridge(
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
     decomposition = decomposition or decompose(x)
     projected = (np.asarray(x_test) - decomposition.x_mean) @ decomposition.projection  # [n_test, rank]
-    alpha, r2_dev = np.empty((2, y.shape[1]))
+    alpha, r2_dev, error = np.empty((3, y.shape[1]))
     prediction = np.empty((len(projected), y.shape[1]))
     for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
-        alpha[block], r2_dev[block], y_mean, dual = part
+        alpha[block], r2_dev[block], error[block], y_mean, dual = part
         np.matmul(projected, dual, out=prediction[:, block])
         prediction[:, block] += y_mean
-    return RidgePrediction(prediction, alpha, r2_dev)
+    return RidgePrediction(prediction, alpha, r2_dev, error)
 
 
 class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -219,7 +225,8 @@ class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
     ----------
     alphas : array-like
         Candidate alphas, in scikit-learn's convention.
-    cv : "loo" or int
+    cv : "loo", int, splitter or list of folds
+        As of `fit_ridge`; positions are those of the rows that `fit` is given.
     per_target : bool
     seed : int
     unpredictable : "mean" or "published"

@@ -74,6 +74,38 @@ def pivot(scores: pd.DataFrame, metrics: list[str]) -> list[Pivot]:
     return pivots
 
 
+def split_sizes(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Read the numbers of development and test stimuli of every split, in ascending order of the splits.
+
+    In this order stand the splits of a pivoted table and of `pivot`, so that the sizes can be handed to the corrected
+    tests (`statistics.corrected_spread`) together with its differences.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        With the columns `split`, `n_train` and `n_test`.
+
+    Returns
+    -------
+    n_train, n_test : ndarray of int, shape (n_splits,)
+
+    Raises
+    ------
+    DataError
+        One split has several sizes: its rows are not of the same stimuli and cannot be paired.
+    """
+    sizes = scores[["split", "n_train", "n_test"]].drop_duplicates().sort_values("split")
+    twice = sizes.loc[sizes["split"].duplicated(), "split"]
+    if len(twice):
+        own = sizes[sizes["split"] == twice.iloc[0]]
+        found = " and ".join(f"{row.n_train}/{row.n_test}" for row in own.itertuples())
+        raise DataError(
+            f"the scores of split {twice.iloc[0]} are of different numbers of development/test stimuli ({found}) and "
+            "cannot be paired. Run scripts/compare.py again, for all feature sets together."
+        )
+    return sizes["n_train"].to_numpy(dtype=int), sizes["n_test"].to_numpy(dtype=int)
+
+
 def known_median(values: np.ndarray) -> np.ndarray:
     """Median over the first axis, missing values (NaN) left out, NaN where all are; numpy's nanmedian, but fast."""
     ordered = np.sort(values, axis=0)  # NaN last

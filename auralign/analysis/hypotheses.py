@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError
-from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
+from ..statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
+from .aggregate import split_sizes
 from .hypothesis_models import (
     BestOverall,
     DepthByRegion,
@@ -14,64 +14,21 @@ from .hypothesis_models import (
     inside,
     region_groups,
 )
+from .nested_layers import choose_layers, nested_scores
 from .resampling import paired_bootstrap
 
 OVERALL = "(all targets)"
+# the verdict of a row on which no hypothesis rests
+DESCRIPTIVE = "descriptive"
 OVER_SPLITS = "corrected resampled t-test over splits"
 OVER_SUBJECTS = "paired bootstrap over subjects"
 RESULT = ["test", "estimate", "low", "high", "effect", "n", "p"]
 COLUMNS = ["hypothesis", "statement", "decides", "target", "a", "b", "estimator", "metric", *RESULT, "p_fdr", "verdict"]
 
 
-def choose_layers(scores: pd.DataFrame, features: str, estimator: str) -> pd.DataFrame:
-    """Choose the layer of every target and split by `r2_dev`, without the test stimuli; of equal ones the first.
-
-    What is read off the chosen rows on the test stimuli is free of the optimism of a choice by the same scores, and
-    does not profit from the number of layers.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        One row per features x layer x target x estimator x split.
-    features, estimator : str
-
-    Returns
-    -------
-    DataFrame
-        The chosen rows, one per target and split.
-
-    Raises
-    ------
-    DataError
-        There is no `r2_dev`, or it is undefined for every layer of a target and split.
-    """
-    if "r2_dev" not in scores:
-        raise DataError(
-            "the scores have no column `r2_dev` (r2 inside the development stimuli), by which layers are chosen: they "
-            "are those of an earlier version. Run scripts/compare.py again."
-        )
-    rows = scores[(scores["features"] == features) & (scores["estimator"] == estimator)]
-    chosen = rows.sort_values(["r2_dev", "layer"], ascending=[False, True]).drop_duplicates(["target", "split"])
-    undefined = chosen["r2_dev"].isna()
-    if undefined.any():
-        first = chosen[undefined].iloc[0]
-        raise DataError(
-            f"{features}, {estimator}: `r2_dev` is undefined in every layer for {int(undefined.sum())} pairs of target "
-            f"and split, such as target {first['target']!r}, split {first['split']}; no layer can be chosen."
-        )
-    return chosen
-
-
-def _read(scores: pd.DataFrame, features: str, estimator: str, metric: str) -> pd.DataFrame:
-    """Scores at the chosen layers, [split, target]."""
-    if metric not in scores:
-        raise DataError(f"the scores have no column {metric!r}; those corrected for noise need repetitions.")
-    return choose_layers(scores, features, estimator).pivot(index="split", columns="target", values=metric)
-
-
-def _over_splits(difference: np.ndarray, scores: pd.DataFrame, level: float) -> dict:
-    """Test one difference, [n_splits]; returns the columns `RESULT`."""
-    column, sizes = difference[:, None], (int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0]))
+def _over_splits(difference: np.ndarray, sizes: tuple[Sizes, Sizes], level: float) -> dict:
+    """Test one difference, [n_splits], over splits of the given sizes; returns the columns `RESULT`."""
+    column = difference[:, None]
     (low,), (high,) = corrected_interval(column, *sizes, level)
     (effect,), (p,) = standardised_effect(column, *sizes), corrected_ttest(column, *sizes)[2]
     return dict(zip(RESULT, (OVER_SPLITS, column.mean(), low, high, effect, len(column), p), strict=True))
@@ -122,15 +79,15 @@ def _depth_by_region(
 def _domain_match(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
 ) -> list[dict]:
-    rows, metric = [], hypothesis.metric
+    rows, metric, sizes = [], hypothesis.metric, split_sizes(scores)
     part = scores[scores["target"].isin(list(hypothesis.of))]
     names = {*hypothesis.of.values(), *hypothesis.against}
-    read = {name: _read(part, name, estimator, metric) for name in names}
+    read = {name: nested_scores(part, name, estimator, metric) for name in names}
     for target, own in hypothesis.of.items():
         for rival in hypothesis.against:
             if rival != own:
                 difference = (read[own][target] - read[rival][target]).to_numpy()
-                rows.append(_row(own, rival, target, metric, _over_splits(difference, scores, level)))
+                rows.append(_row(own, rival, target, metric, _over_splits(difference, sizes, level)))
     return rows
 
 
@@ -138,10 +95,10 @@ def _best_overall(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
     """Over splits: the mean over targets, then each target. Over subjects: medians over splits, then over targets."""
-    rows, metric = [], hypothesis.metric
-    a = _read(scores, hypothesis.features, estimator, metric)
+    rows, metric, sizes = [], hypothesis.metric, split_sizes(scores)
+    a = nested_scores(scores, hypothesis.features, estimator, metric)
     for rival in hypothesis.against:
-        b = _read(scores, rival, estimator, metric)
+        b = nested_scores(scores, rival, estimator, metric)
         if hypothesis.over == "subjects":
             pairs = pd.DataFrame({"a": a.median(), "b": b.median()}).dropna()
             pairs = pairs.groupby(targets.loc[pairs.index, hypothesis.subject]).median()
@@ -151,7 +108,7 @@ def _best_overall(
             continue
         difference = a - b
         for target, column in ((OVERALL, difference.mean(axis=1)), *difference.items()):
-            result = _over_splits(column.to_numpy(), scores, level)
+            result = _over_splits(column.to_numpy(), sizes, level)
             rows.append(_row(hypothesis.features, rival, target, metric, result, decides=target == OVERALL))
     return rows
 
@@ -177,14 +134,17 @@ def run_hypotheses(
         Index target; columns are what is known of each.
     hypotheses : list of DepthByRegion, DomainMatch or BestOverall
     fdr : float
-        Level of the Benjamini-Hochberg procedure over the rows of one hypothesis; intervals have the level 1 - fdr.
+        Level of the Benjamini-Hochberg procedure over the rows on which one hypothesis rests; intervals have the level
+        1 - fdr.
 
     Returns
     -------
     DataFrame
         Columns `COLUMNS`. `estimate` is a - b with its interval `low`, `high` and the standardised `effect`; `n` counts
-        splits or subjects. `verdict`: supported (p_fdr <= fdr, estimate > 0), contradicted (p_fdr <= fdr,
-        estimate < 0) or undecided. `decides`: whether the hypothesis rests on the row (`verdicts`).
+        splits or subjects. `decides`: whether the hypothesis rests on the row (`verdicts`). Of such rows `verdict` is
+        supported (p_fdr <= fdr, estimate > 0), contradicted (p_fdr <= fdr, estimate < 0) or undecided. The others
+        describe: they have an interval and p, but neither `p_fdr` nor a verdict of their own ("descriptive"), so that
+        how many there are, and what they say, changes no verdict.
 
     Raises
     ------
@@ -198,11 +158,13 @@ def run_hypotheses(
         estimator = hypothesis.estimator or estimators[0]
         rows = TESTS[hypothesis.kind](scores, targets, hypothesis, estimator, 1.0 - fdr)
         table = pd.DataFrame(rows).assign(hypothesis=hypothesis.name, estimator=estimator)
-        table["p_fdr"] = benjamini_hochberg(table["p"].to_numpy())
+        decides = table["decides"].to_numpy(dtype=bool)
+        # what does not decide is no member of the family of tests, and is missing from it
+        table["p_fdr"] = benjamini_hochberg(np.where(decides, table["p"], np.nan))
         found = table["p_fdr"] <= fdr
         table["verdict"] = np.select(
-            [found & (table["estimate"] > 0), found & (table["estimate"] < 0)],
-            ["supported", "contradicted"],
+            [~decides, found & (table["estimate"] > 0), found & (table["estimate"] < 0)],
+            [DESCRIPTIVE, "supported", "contradicted"],
             "undecided",
         )
         tables.append(table[COLUMNS])

@@ -4,6 +4,7 @@ import pandas as pd
 
 from ..config import Comparison
 from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest
+from .aggregate import split_sizes
 
 COLUMNS = [
     "features", "without", "adds", "layer", "estimator", "target", "metric",
@@ -28,11 +29,13 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`: `unique` is the mean over splits of the difference that `adds` makes to `without`, with the
-        interval of level 1 - fdr of the corrected resampled t-test, one-sided p (unique > 0), and the false discovery
-        rate over all rows of one joined set and estimator.
+        Columns `COLUMNS`: `unique` is the mean over splits of the difference that `adds` makes to `without`. Interval
+        (level 1 - fdr) and p are both two-sided and of one corrected resampled t-test: p < fdr exactly where the
+        interval excludes 0. `p_fdr` controls the false discovery rate over all rows of one joined set and estimator;
+        `significant` is p_fdr <= fdr, so that every significant row has an interval without 0. Its sign tells which
+        way: below 0 the part makes predictions worse.
     """
-    n_train, n_test = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
+    sizes = split_sizes(scores)
     wide = scores.pivot(index="split", columns=["features", "layer", "estimator", "target"], values="r2")
     tables = []
     for name, source in config.features.items():
@@ -49,8 +52,8 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
                         pairs.append(((name, layer, estimator, target), (without, other, estimator, target)))
             joint, alone = (wide[[pair[side] for pair in pairs]].to_numpy() for side in (0, 1))
             difference = joint - alone
-            t, df, p = corrected_ttest(difference, n_train, n_test, "greater")
-            low, high = corrected_interval(difference, n_train, n_test, 1.0 - config.fdr)
+            t, df, p = corrected_ttest(difference, *sizes)
+            low, high = corrected_interval(difference, *sizes, 1.0 - config.fdr)
             adjusted = benjamini_hochberg(p)
             table = pd.DataFrame(rows, columns=COLUMNS[:6]).assign(
                 metric="r2",

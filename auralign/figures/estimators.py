@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import known_median, pivot
+from ..analysis.aggregate import known_median, pivot, split_sizes
 from ..errors import DataError
 from ..statistics import corrected_interval
 from .layer_axis import LayerAxis
@@ -155,7 +155,7 @@ def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: fl
         `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`.
     """
     both = {name: {p.features: p for p in pivot(scores[scores["estimator"] == name], [metric])} for name in (a, b)}
-    sizes = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
+    sizes = split_sizes(scores)
     tables = []
     for name in (name for name in both[a] if name in both[b]):
         first, second = both[a][name], both[b][name]

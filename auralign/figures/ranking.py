@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import Pivot, known_median, over_subjects, pivot
+from ..analysis.aggregate import Pivot, known_median, over_subjects, pivot, split_sizes
 from ..analysis.layer_choice import nested_choice
 from ..errors import DataError
 from ..statistics import corrected_interval
@@ -102,7 +102,7 @@ def model_ranking(
 
 
 def _over_splits(scores: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:
-    sizes = int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0])
+    sizes = split_sizes(scores)
     tables = []
     for one in pivot(scores, [metric, "r2_dev"]):
         chosen, layer = _at_best(one, metric)

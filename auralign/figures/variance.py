@@ -53,7 +53,8 @@ def unique_variance(
     -------
     FigureOf
         Points are means over splits of R²(both) - R²(without), bars the interval of the corrected resampled t-test;
-        filled where it is significant. Of more than 12 targets, the median over targets with their quartiles.
+        filled where it is significantly more than 0. Of more than 12 targets, the median over targets with their
+        quartiles.
 
     Raises
     ------
@@ -71,6 +72,8 @@ def unique_variance(
         interval = "points: medians over targets; bars: quartiles over targets"
     else:
         data = own[["target", "adds", "layer", "unique", "low", "high", "significant"]].assign(n_targets=1)
+        # the test is two-sided: what makes predictions significantly worse adds nothing
+        data["significant"] = data["significant"].astype(bool) & (data["unique"] > 0)
         interval = (
             f"points: means over splits; bars: {level:.0%} interval of the corrected resampled t-test over splits; "
             f"filled: more than 0 at the false discovery rate of the comparison ({int(data['significant'].sum())} of "

@@ -117,6 +117,8 @@ def _tested(comparisons: pd.DataFrame, first: Best, second: Best) -> dict | None
         for side_of, one in (("a", a), ("b", b)):
             for key in ("features", "layer", "estimator"):
                 same &= comparisons[f"{side_of}_{key}"] == getattr(one, key)
+            if f"{side_of}_layer_choice" in comparisons:  # results of earlier versions have only given and best ones
+                same &= comparisons[f"{side_of}_layer_choice"] != "nested"
         if same.any():
             row = comparisons[same].iloc[0]
             return {"significant": bool(row["significant"]), "p_fdr": float(row["p_fdr"])}

@@ -82,7 +82,7 @@ COLUMNS = {
     "target": "response that is predicted",
     "test": "number of the entry of `tests`",
     "unique": "r2 of both parts together minus r2 of the other part alone, mean over splits",
-    "verdict": "supported, contradicted or undecided",
+    "verdict": "supported, contradicted or undecided; descriptive where no hypothesis rests on the row",
     "without": "the other part, alone",
 }
 

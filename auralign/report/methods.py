@@ -6,6 +6,7 @@ import numpy as np
 
 from ..figures.style import counted, listed
 from ..results import Results
+from ..statistics import mean_test_ratio
 from .wording import percent
 
 REFERENCES = {
@@ -52,6 +53,7 @@ def describe_splits(results: Results) -> str:
         "predefined": "as a table says that came with the study",
         "tuckute2023": "as published by Tuckute et al. 2023",
     }
+    n_dev, n_test = (_from_to([len(split[part]) for split in splits]) for part in ("development", "test"))
     grouped = ""
     if spec.get("groups") is not None:
         grouped = (
@@ -60,15 +62,15 @@ def describe_splits(results: Results) -> str:
         )
     return (
         f"The {len(results.provenance['stimuli'])} stimuli were divided {len(splits)} times into "
-        f"{_sizes(splits, 'development')} development and {_sizes(splits, 'test')} test stimuli, {kinds[spec['kind']]}."
+        f"{n_dev} development and {n_test} test stimuli, {kinds[spec['kind']]}."
         f"{grouped} Splits are of the same stimuli, so that their development sets overlap."
     )
 
 
-def _sizes(splits: list[dict], part: str) -> str:
-    """Say how many stimuli a set holds, where splits differ from the fewest to the most."""
-    sizes = {len(split[part]) for split in splits}
-    return str(min(sizes)) if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)}"
+def _from_to(numbers: list[int]) -> str:
+    """Write `83`, or `80 to 85` where splits differ."""
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def describe_features(results: Results) -> list[tuple[str, str]]:
@@ -162,12 +164,13 @@ def describe_tests(results: Results) -> str:
     """Say how differences were tested."""
     config = results.provenance["config"]
     splits = results.provenance["splits"]
-    ratios = np.round([len(split["test"]) / len(split["development"]) for split in splits], 3)
-    ratio = f"{ratios[0]:g}" if np.ptp(ratios) == 0 else f"{ratios.min():g} to {ratios.max():g}"
+    n_dev, n_test = (np.array([len(split[part]) for split in splits]) for part in ("development", "test"))
+    mean = "" if len(set(zip(n_dev, n_test, strict=True))) == 1 else ", its mean over splits of unequal sizes"
+    ratio = mean_test_ratio(n_dev, n_test, len(splits))
     return (
-        f"k = {len(splits)}, n_test/n_dev = {ratio}; intervals have the level "
+        f"k = {len(splits)}, n_test/n_dev = {np.round(ratio, 3):g}{mean}; intervals have the level "
         f"{percent(results.level)}; false discoveries are controlled at {percent(config['fdr'])} over all rows of one "
-        "test."
+        "test, and over the rows on which one hypothesis rests."
     )
 
 

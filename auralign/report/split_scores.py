@@ -57,9 +57,11 @@ class SplitScores:
     def __init__(self, results: Results):
         self.results = results
         self.level = results.level
-        split = results.provenance["splits"][0]
-        self.n_train, self.n_test = len(split["development"]), len(split["test"])
-        self.n_splits = len(results.provenance["splits"])
+        splits = results.provenance["splits"]
+        self.n_train, self.n_test = (
+            np.array([len(split[part]) for split in splits]) for part in ("development", "test")
+        )
+        self.n_splits = len(splits)
 
     @cached_property
     def _pivots(self) -> dict[tuple[str, str], Pivot]:
@@ -72,8 +74,11 @@ class SplitScores:
 
     @property
     def chance(self) -> float:
-        """Mean r2_corr where nothing is related, 1 / (2 (n_test - 1)): a squared correlation is never below 0."""
-        return 1.0 / (2.0 * (self.n_test - 1))
+        """Mean r2_corr where nothing is related, the mean over splits of 1 / (2 (n_test - 1)).
+
+        A squared correlation is never below 0.
+        """
+        return float((1.0 / (2.0 * (self.n_test - 1))).mean())
 
     def of(self, features: str, estimator: str, layer: int, target: str | None) -> np.ndarray:
         """Return the scores over splits, [n_splits]; without a target the median over all targets."""

@@ -106,11 +106,13 @@ def unique(results: Results) -> Group | None:
     findings, keys = [], ["features", "adds", "without", "estimator"]
     for (name, adds, without, estimator), rows in table.groupby(keys, sort=False):
         found = rows[rows["significant"].astype(bool)]
+        adds_some, harms = (found["unique"] > 0).sum(), (found["unique"] < 0).sum()
         top = rows.loc[rows["unique"].idxmax()]
         layers = f", layer {top['layer']}" if rows["layer"].nunique() > 1 else ""
+        worse = f", and makes predictions significantly worse in {harms}" if harms else ""
         text = (
-            f"{adds} adds significantly to {without} in {len(found)} of {counted(len(rows), 'row')} "
-            f"(targets and layers; {estimator}). The most it adds is r2 {signed(top['unique'])} "
+            f"{adds} adds significantly to {without} in {adds_some} of {counted(len(rows), 'row')} (targets and "
+            f"layers; {estimator}){worse}. The most it adds is r2 {signed(top['unique'])} "
             f"({interval(top['low'], top['high'], signed)}), for {top['target']}{layers}."
         )
         findings.append(Finding(name, text))

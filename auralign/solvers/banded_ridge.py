@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..ridge import RidgePrediction, fit_ridge, predict_ridge
+from ..ridge import RidgeFit, RidgePrediction, fit_ridge, predict_ridge
+from .folds import resolve_folds
 
 # shares are multiples of 1 / STEPS
 STEPS = 6
@@ -16,10 +17,14 @@ STEPS = 6
 
 @dataclass(frozen=True)
 class BandedFit:
-    """A fitted banded ridge: `alpha`, `r2_dev`, `intercept` [n_targets] and `coef` [n_units, n_targets], units of x."""
+    """A fitted banded ridge: `alpha`, `r2_dev`, `error`, `intercept` [n_targets], `coef` [n_units, n_targets].
+
+    Weights are of the units of x; `error` is the mean squared error inside the given stimuli, as in `RidgeFit`.
+    """
 
     alpha: np.ndarray
     r2_dev: np.ndarray
+    error: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
 
@@ -54,9 +59,19 @@ def _weighted(x: np.ndarray, widths: Sequence[int]) -> Iterator[np.ndarray]:
         yield np.repeat(np.sqrt(share) * scales, widths)
 
 
-def _better(new: np.ndarray, old: np.ndarray, per_target: bool) -> np.ndarray:
-    """Tell for which targets other shares have a higher r2_dev; for all or none where they share one alpha."""
-    return new > old if per_target else np.full(new.shape, new.mean() > old.mean())
+def _better(new: RidgeFit | RidgePrediction, old: BandedFit | RidgePrediction, per_target: bool) -> np.ndarray:
+    """Tell for which targets other shares have a smaller error; for all or none where they share alpha and shares.
+
+    A single target's errors are compared as `r2_dev`: relative to the error of its mean, which is the same for all
+    shares.
+    """
+    return new.r2_dev > old.r2_dev if per_target else np.full(new.error.shape, new.error.sum() < old.error.sum())
+
+
+def _with_folds(options: dict, x: np.ndarray, y: np.ndarray) -> dict:
+    """Draw the inner folds once for all shares: an iterator has them once, and a splitter may draw others each time."""
+    folds = resolve_folds(options.get("cv", "loo"), x, y, options.get("seed", 0), "ridge")
+    return {**options, "cv": folds}
 
 
 def fit_banded_ridge(
@@ -65,9 +80,15 @@ def fit_banded_ridge(
     """Minimise ||y - sum_b X_b w_b||^2 + alpha sum_b ||w_b||^2 s_b / g_b over alpha and the shares g, per target.
 
     s_b is the total variance of band b on the given stimuli and g_b its share, sum_b g_b = 1. For every choice of
-    shares this is a ridge on the scaled features sqrt(g_b / s_b) X_b, with the exact leave-one-out error (or that of
-    inner folds); the shares with the highest r2_dev win, of equal ones the first (Dupré la Tour et al. 2022, NeuroImage
-    264:119728, for the model).
+    shares this is a ridge on the scaled features sqrt(g_b / s_b) X_b, with E_t(alpha, g) the exact leave-one-out error
+    of target t, or that of inner folds (Dupré la Tour et al. 2022, NeuroImage 264:119728, for the model). alpha and
+    shares minimise one criterion together, of equal ones the first:
+
+        per_target        min over alpha, g of E_t(alpha, g), for every target t      (the highest r2_dev)
+        not per_target    min over alpha, g of sum_t E_t(alpha, g)                    (squared units of y)
+
+    so that without `per_target` a target counts by its variance in both, as in `fit_ridge`; divide targets by their
+    standard deviations first where all are to count alike.
 
     Parameters
     ----------
@@ -76,17 +97,19 @@ def fit_banded_ridge(
     y : ndarray, shape (n, n_targets)
     widths : sequence of int
     alphas, per_target, **options
-        As of `fit_ridge`; alphas are on the scale of features whose total variance is 1.
+        As of `fit_ridge`; alphas are on the scale of features whose total variance is 1. All shares meet the same inner
+        folds.
     """
-    best = None
+    best, options = None, _with_folds(options, x, y)
     for factors in _weighted(x, widths):
         fit = fit_ridge(x * factors, y, alphas, per_target=per_target, **options)
         coef = fit.coef * factors[:, None]  # in units of x
         if best is None:
-            best = BandedFit(fit.alpha, fit.r2_dev, coef, y.mean(axis=0) - x.mean(axis=0) @ coef)
+            best = BandedFit(fit.alpha, fit.r2_dev, fit.error, coef, y.mean(axis=0) - x.mean(axis=0) @ coef)
             continue
-        better = _better(fit.r2_dev, best.r2_dev, per_target)
-        best.alpha[better], best.r2_dev[better] = fit.alpha[better], fit.r2_dev[better]
+        better = _better(fit, best, per_target)
+        for name in ("alpha", "r2_dev", "error"):
+            getattr(best, name)[better] = getattr(fit, name)[better]
         best.coef[:, better] = coef[:, better]
         best.intercept[better] = (y.mean(axis=0) - x.mean(axis=0) @ coef)[better]
     return best
@@ -102,15 +125,16 @@ def predict_banded_ridge(
     **options,
 ) -> RidgePrediction:
     """Fit as `fit_banded_ridge` and predict, without forming weights of single units."""
-    best = None
+    best, options = None, _with_folds(options, x, y)
     for factors in _weighted(x, widths):
         found = predict_ridge(x * factors, y, x_test * factors, alphas, per_target=per_target, **options)
         if best is None:
             best = found
             continue
-        better = _better(found.r2_dev, best.r2_dev, per_target)
+        better = _better(found, best, per_target)
         best.prediction[:, better] = found.prediction[:, better]
-        best.alpha[better], best.r2_dev[better] = found.alpha[better], found.r2_dev[better]
+        for name in ("alpha", "r2_dev", "error"):
+            getattr(best, name)[better] = getattr(found, name)[better]
     return best
 
 

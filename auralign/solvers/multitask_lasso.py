@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -11,7 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import MultiTaskLasso
 from sklearn.utils.validation import check_is_fitted
 
-from ..lasso import checked, distinct_columns, training_sets
+from ..lasso import checked, distinct_columns
+from .folds import resolve_folds, training_and_validation
 
 # duality gap, relative to the empty model's loss, at which a solution is exact enough
 GAP_TOLERANCE = 1e-10
@@ -228,7 +230,7 @@ def fit_multitask_lasso(
     y: np.ndarray,
     n_alphas: int = 50,
     eps: float = 1e-3,
-    cv: int | str = 5,
+    cv: Any = 5,
     seed: int = 0,
     standardise_targets: bool = False,
 ) -> MultiTaskLassoFit:
@@ -248,29 +250,31 @@ def fit_multitask_lasso(
     y : ndarray, shape (n, n_targets)
     n_alphas, eps : int, float
         Size of the grid and its smallest value relative to alpha_max.
-    cv : int or "loo"
-        Number of shuffled inner folds, or leave-one-out.
+    cv : "loo", int, splitter or list of folds
+        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        sizes are weighed.
     seed : int
-        Seed of the inner folds.
+        Seed of a number of inner folds; nothing else is drawn.
     standardise_targets : bool
 
     Raises
     ------
     ConfigError, DataError
-        See `lasso.checked`.
+        See `lasso.checked` and `resolve_folds`.
     """
-    x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps, cv)
+    x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps)
     spread = y_centred.std(axis=0) if standardise_targets else np.ones(y_centred.shape[1])
     y_centred = y_centred / np.where(spread > 0, spread, 1.0)
     alphas = joint_alpha_grid(x_centred, y_centred, n_alphas, eps)
     errors, of_mean = np.zeros((n_alphas, y_centred.shape[1])), np.zeros(y_centred.shape[1])
-    folds = training_sets(len(x_centred), cv, seed)
-    for training in folds:
+    folds = training_and_validation(resolve_folds(cv, x_centred, np.asarray(y), seed, "lasso"), len(x_centred))
+    n_folds = len(folds[0])
+    for training, held_out in zip(*folds, strict=True):
         fold_x, fold_y = (values - values[training].mean(axis=0) for values in (x_centred, y_centred))
         for index, (columns, weights, _) in enumerate(joint_path(fold_x[training], fold_y[training], alphas)):
-            predicted = fold_x[np.ix_(~training, columns)] @ weights
-            errors[index] += ((fold_y[~training] - predicted) ** 2).mean(axis=0) / len(folds)
-        of_mean += (fold_y[~training] ** 2).mean(axis=0) / len(folds)
+            predicted = fold_x[np.ix_(held_out, columns)] @ weights
+            errors[index] += ((fold_y[held_out] - predicted) ** 2).mean(axis=0) / n_folds
+        of_mean += (fold_y[held_out] ** 2).mean(axis=0) / n_folds
     best = int(errors.mean(axis=1).argmin())
     *_, (columns, weights, _) = joint_path(x_centred, y_centred, alphas[: best + 1])
     coef = np.zeros((x_centred.shape[1], y_centred.shape[1]))
@@ -310,9 +314,8 @@ class MultiTaskLassoExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Choose alpha and fit; X [n, n_features], y [n] or [n, n_targets]."""
         X, y = self._validate_data(X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=2)
         one_target = y.ndim == 1
-        cv = self.cv if self.cv == "loo" else min(self.cv, len(y))
         responses = y[:, None] if one_target else y
-        fit = fit_multitask_lasso(X, responses, self.n_alphas, self.eps, cv, self.seed, self.standardise_targets)
+        fit = fit_multitask_lasso(X, responses, self.n_alphas, self.eps, self.cv, self.seed, self.standardise_targets)
         self.alpha_, self.dual_gap_ = fit.alpha, fit.gap
         intercept = fit.y_mean - fit.x_mean @ fit.coef
         self.coef_, self.intercept_, self.r2_dev_ = (

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import KFold
 
 from ..errors import DataError
 from .decomposition import EPS, ROUNDING, Decomposition, decompose
+from .folds import Fold, resolve_folds
 
 # targets per block, and rows of one matrix product (several alphas at a time): large enough for the product's full
 # speed, small enough for the processor's cache
@@ -118,7 +118,8 @@ def leave_one_out(decomposition: Decomposition, alphas: np.ndarray) -> Criterion
 
 def kfold_errors(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Mean squared error of shuffled inner k-fold cross-validation, averaged over folds: [n_alphas, n_targets]."""
-    criterion = k_fold(inner_folds(np.asarray(x), n_folds, seed), np.asarray(alphas, dtype=np.float64))
+    folds = resolve_folds(n_folds, x, y, seed, "ridge")
+    criterion = k_fold(inner_folds(np.asarray(x), folds), np.asarray(alphas, dtype=np.float64))
     return np.hstack([criterion(centred, centred)[0] for _, _, centred in centred_blocks(np.asarray(y))])
 
 
@@ -142,17 +143,20 @@ class InnerFold:
     projected: np.ndarray
 
 
-def inner_folds(x: np.ndarray, n_folds: int, seed: int) -> list[InnerFold]:
-    """Decompose the features of every inner fold, `KFold(n_folds, shuffle=True, random_state=seed)`."""
-    folds = []
-    for train, held_out in KFold(n_folds, shuffle=True, random_state=seed).split(x):
+def inner_folds(x: np.ndarray, folds: list[Fold]) -> list[InnerFold]:
+    """Decompose the features of every inner fold, from `resolve_folds`."""
+    decomposed = []
+    for train, held_out in folds:
         part = decompose(x[train])
-        folds.append(InnerFold(train, held_out, part, (x[held_out] - part.x_mean) @ part.projection))
-    return folds
+        decomposed.append(InnerFold(train, held_out, part, (x[held_out] - part.x_mean) @ part.projection))
+    return decomposed
 
 
 def k_fold(folds: list[InnerFold], alphas: np.ndarray) -> Criterion:
-    """Prepare the errors of `kfold_errors` for blocks of targets; the mean is that of each fold's other stimuli."""
+    """Prepare the errors of `kfold_errors` for blocks of targets; every fold counts alike (see `folds`).
+
+    The mean that competes is that of each fold's training stimuli.
+    """
 
     def errors(centred: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         out, null = np.zeros((len(alphas), centred.shape[1])), np.zeros(centred.shape[1])

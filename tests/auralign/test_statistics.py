@@ -12,6 +12,7 @@ from auralign.statistics import (
     corrected_interval,
     corrected_spread,
     corrected_ttest,
+    mean_test_ratio,
     standardised_effect,
 )
 
@@ -102,6 +103,57 @@ def test_spread_and_effect_estimate_what_they_say_under_the_assumed_correlation(
     assert (corrected_spread(difference, n_train, n_test) ** 2).mean() == pytest.approx(true_variance, rel=0.03)
     one_split = difference.mean(axis=0) / standardised_effect(difference, n_train, n_test)
     assert (one_split**2).mean() == pytest.approx(4.0, rel=0.03)
+
+
+def test_equal_sizes_give_the_ratio_to_the_last_digit_however_they_are_given():
+    difference = np.random.default_rng(3).standard_normal((10, 50))
+    each = np.full(10, 83), np.full(10, 82)
+    # the plain mean of ten equal ratios is not that ratio
+    assert np.mean(each[1] / each[0]) != 82 / 83
+    assert mean_test_ratio(*each, 10) == mean_test_ratio(83, 82, 10) == 82 / 83
+    for function in (corrected_spread, corrected_interval, corrected_ttest, standardised_effect):
+        one, per_split = (np.array(function(difference, *sizes), dtype=object) for sizes in ((83, 82), each))
+        for a, b in zip(one, per_split, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_splits_of_unequal_sizes_by_hand():
+    # ratios 1/2, 1/2, 2: their mean is 1; variance .01, mean .2
+    n_train, n_test = np.array([40, 40, 20]), np.array([20, 20, 40])
+    assert mean_test_ratio(n_train, n_test, 3) == 1.0
+    assert corrected_spread(BY_HAND, n_train, n_test)[0] == pytest.approx(np.sqrt((1 / 3 + 1) * 0.01), rel=1e-12)
+    t, _, p = corrected_ttest(BY_HAND, n_train, n_test)
+    assert t[0] == pytest.approx(2 / np.sqrt(4 / 3), rel=1e-12)
+    assert p[0] == pytest.approx(1 - t[0] / np.sqrt(2 + t[0] ** 2), rel=1e-12)
+    low, high = corrected_interval(BY_HAND, n_train, n_test)
+    assert (
+        high[0] - 0.2 == pytest.approx(0.2 - low[0]) == pytest.approx(4.302652729911275 * np.sqrt(0.04 / 3), rel=1e-9)
+    )
+    assert standardised_effect(BY_HAND, n_train, n_test)[0] == pytest.approx(2 / np.sqrt(2), rel=1e-12)
+    order = [2, 0, 1]
+    assert mean_test_ratio(n_train[order], n_test[order], 3) == 1.0
+
+
+def test_the_mean_ratio_is_cautious_under_unequal_correlations():
+    # splits i and j correlate by the mean of rho_i and rho_j: the spread is then sqrt(1/k + R / (1 - R)), R = mean(rho)
+    n_train, n_test = np.array([80, 70] * 5), np.array([20, 30] * 5)
+    rho = n_test / (n_train + n_test)
+    covariance = (rho[:, None] + rho) / 2
+    np.fill_diagonal(covariance, 1.0)
+    random = np.random.default_rng(4)
+    difference = np.linalg.cholesky(covariance) @ random.standard_normal((10, 40_000))
+    derived = 0.1 + rho.mean() / (1 - rho.mean())
+    ours = 0.1 + mean_test_ratio(n_train, n_test, 10)
+    variance = difference.mean(axis=0).var(ddof=1)
+    assert derived * difference.var(axis=0, ddof=1).mean() == pytest.approx(variance, rel=0.03)
+    assert derived < ours < 1.02 * derived
+
+
+def test_sizes_that_are_not_those_of_the_splits_are_refused():
+    with pytest.raises(DataError, match=r"n_test: numbers of stimuli of shape \(4,\) for 3 splits"):
+        corrected_interval(BY_HAND, 83, np.full(4, 82))
+    with pytest.raises(DataError, match=r"n_train: every split needs at least 1 stimulus, given: 0"):
+        corrected_ttest(BY_HAND, np.array([83, 0, 83]), 82)
 
 
 def test_one_split_and_an_unknown_alternative_are_refused():

@@ -15,10 +15,10 @@ from auralign.analysis.hypotheses import (
     DomainMatch,
     Hypothesis,
     check_hypotheses,
-    choose_layers,
     run_hypotheses,
     verdicts,
 )
+from auralign.analysis.nested_layers import choose_layers
 from auralign.errors import ConfigError, DataError
 
 N_SPLITS = 10
@@ -117,9 +117,13 @@ def test_best_overall_over_splits(scores):
         column = difference.mean(axis=1) if row.target == OVERALL else difference[row.target]
         assert (row.estimate, row.low, row.high, row.p) == pytest.approx(_by_hand(column.to_numpy()), rel=1e-9)
         assert row.decides == (row.target == OVERALL)
-        assert (row.verdict, row.n, row.metric) == ("supported", N_SPLITS, "r2_corr")
+        assert row.verdict == ("supported" if row.decides else "descriptive")
+        assert (row.n, row.metric) == (N_SPLITS, "r2_corr")
         assert row.statement == f"mixture predicts {row.target} better than {row.b}"
-    np.testing.assert_allclose(rows["p_fdr"], multipletests(rows["p"], method="fdr_bh")[1], rtol=1e-12)
+    decides = rows["decides"].to_numpy(dtype=bool)
+    expected = multipletests(rows["p"][decides], method="fdr_bh")[1]
+    np.testing.assert_allclose(rows["p_fdr"][decides], expected, rtol=1e-12)
+    assert rows["p_fdr"][~decides].isna().all()
     assert verdicts(rows).to_dict("records") == [
         {"hypothesis": "H3", "verdict": "supported", "supported": 2, "contradicted": 0, "undecided": 0}
     ]
@@ -148,8 +152,62 @@ def test_a_hypothesis_needs_all_of_its_rows(scores):
     summary = verdicts(rows).set_index("hypothesis")
     assert summary.loc["H2", "verdict"] == "contradicted"
     # mixture still wins on average; what a single component says does not decide H3
-    assert rows[(rows["hypothesis"] == "H3") & (rows["target"] == "music")]["verdict"].tolist()[0] == "contradicted"
+    music = rows[(rows["hypothesis"] == "H3") & (rows["target"] == "music")].iloc[0]
+    assert (music["estimate"] < 0, music["verdict"]) == (True, "descriptive")
     assert summary.loc["H3", ["verdict", "contradicted"]].tolist()[1] == 0
+
+
+def test_rows_that_only_describe_change_no_verdict(scores):
+    # one rival, p of .03 over all targets by construction: with six descriptive rows in its family it was undecided
+    difference = np.linspace(-1, 1, N_SPLITS)
+    spread = np.sqrt((1 / N_SPLITS + 82 / 83) * np.var(difference, ddof=1))
+    difference += student_t.isf(0.015, N_SPLITS - 1) * spread
+    targets = list("abcdef")
+    swing = np.where(np.arange(6)[:, None] % 2 == np.arange(N_SPLITS) % 2, 40.0, -40.0)  # cancels over targets
+    rows = [
+        {"features": name, "layer": 0, "target": target, "split": split, "r2_dev": 0.5, "r2_corr": value}
+        for position, target in enumerate(targets)
+        for split in range(N_SPLITS)
+        for name, value in (("a", difference[split] + swing[position, split]), ("b", 0.0))
+    ]
+    table = pd.DataFrame(rows).assign(estimator="ridge", n_train=83, n_test=82)
+    hypothesis = BestOverall(name="H", kind="best_overall", features="a", against=["b"])
+    found = run_hypotheses(table, pd.DataFrame(index=targets), [hypothesis])
+    deciding, others = found[found["decides"]], found[~found["decides"]]
+    assert deciding["p"].tolist() == deciding["p_fdr"].tolist() == [pytest.approx(0.03, rel=1e-9)]
+    assert deciding["verdict"].tolist() == ["supported"]
+    assert (others["p"] > 0.5).all()
+    assert set(others["verdict"]) == {"descriptive"}
+    assert others[["low", "high"]].notna().all(axis=None)
+    assert others["p_fdr"].isna().all()
+    assert verdicts(found)["verdict"].tolist() == ["supported"]
+
+
+@pytest.mark.parametrize("hypothesis", [H1, H2, H3], ids=["depth_by_region", "domain_match", "best_overall"])
+def test_false_discoveries_are_controlled_over_the_deciding_rows_of_every_kind(scores, hypothesis):
+    table, targets = _voxels(6, shift=0) if hypothesis is H1 else (scores, COMPONENTS)
+    rows = run_hypotheses(table, targets, [hypothesis])
+    decides = rows["decides"].to_numpy(dtype=bool)
+    assert decides.any()
+    np.testing.assert_allclose(
+        rows["p_fdr"][decides], multipletests(rows["p"][decides], method="fdr_bh")[1], rtol=1e-12
+    )
+    assert rows["p_fdr"][~decides].isna().all()
+    assert (rows["verdict"] == "descriptive").tolist() == (~decides).tolist()
+
+
+def test_splits_of_unequal_sizes_count_each_with_its_own(scores):
+    n_test = np.array([82, 20] * (N_SPLITS // 2))
+    scores["n_test"], scores["n_train"] = n_test[scores["split"]], 165 - n_test[scores["split"]]
+    rows = run_hypotheses(scores, COMPONENTS, [H2])
+    layer1 = scores[scores["layer"] == 1].pivot(index="split", columns=["features", "target"], values="r2_corr")
+    for row in rows.itertuples():
+        difference = layer1[row.a][row.target] - layer1[row.b][row.target]
+        spread = np.sqrt((1 / N_SPLITS + np.mean(n_test / (165 - n_test))) * np.var(difference, ddof=1))
+        assert row.p == pytest.approx(2 * student_t.sf(abs(difference.mean()) / spread, N_SPLITS - 1), rel=1e-9)
+    # the rows' order is no matter
+    shuffled = run_hypotheses(scores.sample(frac=1.0, random_state=0), COMPONENTS, [H2])
+    pd.testing.assert_frame_equal(shuffled, rows)
 
 
 def test_equal_networks_leave_hypotheses_undecided():
@@ -158,7 +216,7 @@ def test_equal_networks_leave_hypotheses_undecided():
     same["r2_corr"] = 0.7
     for table in (equal, same):
         rows = run_hypotheses(table, COMPONENTS, [H2, H3])
-        assert set(rows["verdict"]) == {"undecided"}
+        assert set(rows.loc[rows["decides"].astype(bool), "verdict"]) == {"undecided"}
         assert set(verdicts(rows)["verdict"]) == {"undecided"}
     assert (rows["p"] == 1.0).all()
     assert (rows[["estimate", "low", "high", "effect"]] == 0.0).all(axis=None)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
 from auralign.ridge import predict_ridge
 from auralign.scores import r2
@@ -88,3 +89,49 @@ def test_weights_give_the_predictions(data):
     model = BandedRidgeExact(list(WIDTHS), ALPHAS).fit(x, y[:, 0])
     single = predict_banded_ridge(x, y[:, :1], x_test, WIDTHS, ALPHAS).prediction[:, 0]
     assert np.abs(model.predict(x_test) - single).max() < 1e-10
+
+
+@pytest.mark.parametrize("cv", ["loo", "folds"])
+def test_one_alpha_and_one_choice_of_shares_minimise_the_same_pooled_error(cv):
+    # a loud target that the first band predicts, three quiet ones of the second: by the mean r2_dev the second band
+    # would win, by the pooled squared error, which chooses alpha, the first
+    random = np.random.default_rng(1)
+    widths, n = (8, 12), 24
+    x = random.standard_normal((n, sum(widths)))
+    quiet = x[:, 8:] @ random.standard_normal((12, 3)) + 0.1 * random.standard_normal((n, 3))
+    y = np.column_stack([20 * x[:, :8].sum(axis=1) + 20 * random.standard_normal(n), quiet])
+    alphas = np.array([1e-2, 1e-1, 1.0, 10.0])
+    folds = list(KFold(n).split(x)) if cv == "loo" else list(GroupKFold(4).split(x, groups=np.arange(n) ** 2 % 11))
+    candidates = []
+    for share in shares(2):
+        factors = np.repeat(np.sqrt(share) * band_scales(x, widths), widths)
+        for alpha in alphas:
+            errors = [
+                ((Ridge(alpha=alpha).fit(x[a] * factors, y[a]).predict(x[b] * factors) - y[b]) ** 2).mean(axis=0)
+                for a, b in folds
+            ]
+            candidates.append((np.mean(errors, axis=0), alpha, factors))
+    null = np.mean([((y[b] - y[a].mean(axis=0)) ** 2).mean(axis=0) for a, b in folds], axis=0)
+    error, alpha, factors = min(candidates, key=lambda candidate: candidate[0].sum())
+    by_r2, *_ = max(candidates, key=lambda candidate: (1 - candidate[0] / null).mean())
+    assert by_r2.sum() > 1.05 * error.sum()  # the two criteria disagree here
+    options = {"per_target": False, "cv": cv if cv == "loo" else folds}
+    fit = fit_banded_ridge(x, y, widths, alphas, **options)
+    prediction = predict_banded_ridge(x, y, x, widths, alphas, **options)
+    assert set(fit.alpha) == {alpha}
+    np.testing.assert_allclose(fit.error, error, rtol=1e-8)
+    np.testing.assert_allclose(fit.r2_dev, 1 - error / null, rtol=1e-8)
+    model = Ridge(alpha=alpha).fit(x * factors, y)
+    np.testing.assert_allclose(fit.coef, (model.coef_ * factors).T, atol=1e-8)
+    np.testing.assert_allclose(prediction.prediction, model.predict(x * factors), atol=1e-8)
+    np.testing.assert_array_equal(prediction.error, fit.error)
+
+
+def test_all_shares_meet_the_same_folds(data):
+    x, y, x_test, _ = data
+    folds = list(ShuffleSplit(3, test_size=20, random_state=4).split(x))
+    expected = predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS, cv=folds)
+    for cv in (iter(folds), ShuffleSplit(3, test_size=20, random_state=np.random.RandomState(4))):
+        got = predict_banded_ridge(x, y, x_test, WIDTHS, ALPHAS, cv=cv)
+        np.testing.assert_array_equal(got.prediction, expected.prediction)
+        np.testing.assert_array_equal(got.r2_dev, expected.r2_dev)
