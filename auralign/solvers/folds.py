@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import KFold, LeaveOneOut, check_cv
+from sklearn.model_selection import KFold, LeaveOneOut
 
 from ..errors import ConfigError
 
@@ -61,19 +61,23 @@ def resolve_folds(cv: Any, x: np.ndarray, y: np.ndarray, seed: int, solver: str)
             f"{solver}: cv must be 'loo', a number of folds from 2 to {n} (the stimuli), a splitter of scikit-learn or "
             f"a list of (training, validation) positions, got {cv!r}."
         )
-    try:
-        pairs = list(check_cv(cv).split(x, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y))
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"{solver}: cv={cv!r} gives no folds of {n} stimuli: {error} Of a splitter that needs groups or classes "
-            "give the list of its folds, list(splitter.split(x, y, groups))."
-        ) from error
+    pairs = _of_splitter(cv, x, y, solver) if hasattr(cv, "split") else list(cv)
     if not pairs:
         raise ConfigError(
             f"{solver}: cv={cv!r} has no folds; give at least one pair of (training, validation). An iterator is used "
             "up by its first fit: make a list of it."
         )
     return [_checked(number, pair, n, solver) for number, pair in enumerate(pairs)]
+
+
+def _of_splitter(splitter: Any, x: np.ndarray, y: np.ndarray, solver: str) -> list:
+    try:
+        return list(splitter.split(x, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{solver}: cv={splitter!r} does not divide these {len(x)} stimuli: {str(error).rstrip('.')}. Of a "
+            "splitter that needs groups or classes give the list of its folds, list(splitter.split(x, y, groups))."
+        ) from error
 
 
 def training_and_validation(folds: str | list[Fold], n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,9 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from auralign.analysis.hypotheses import BestOverall, run_hypotheses
+from auralign.analysis.paired_tests import run_tests
 from auralign.analysis.resampling import paired_bootstrap, permutation_test, published_bootstrap, ridge_predictor
+from auralign.config import Test as PairedTest
 from auralign.ridge import fit_ridge
 from auralign.scores import r2, r2_corr
 from auralign.statistics import benjamini_hochberg, corrected_interval, corrected_ttest
@@ -256,6 +258,39 @@ def test_number_of_layers_is_no_advantage(noise):
     gain = (median["deep"] - median["flat"]).mean()
     print(f"\nr2_corr that ten layers of noise gain over one, best on the test stimuli: {gain:.3f}")
     assert gain > 0.02
+
+
+def test_ten_equally_good_layers_against_one_are_not_better_where_they_are_nested():
+    # every layer sees the causes of the response, with as much noise of its own; depth alone differs between the sets
+    random, tables = np.random.default_rng(14), []
+    n_worlds, n_responses = 50, N_STUDIES // 50  # stimuli and layers are drawn anew for every ten responses
+    for world in range(n_worlds):
+        causes, mixing = random.standard_normal((N_STIMULI, 5)), random.standard_normal((5, 20)) / np.sqrt(5)
+        y = causes @ random.standard_normal((5, n_responses)) / np.sqrt(5)
+        y += 0.5 * random.standard_normal((N_STIMULI, n_responses))
+        splits = _splits(random)
+        for features, layer in [("flat", 0), *(("deep", layer) for layer in range(10))]:
+            x = causes @ mixing + 2.0 * random.standard_normal((N_STIMULI, 20))
+            for number, (dev, test) in enumerate(splits):
+                fit = fit_ridge(x[dev], y[dev], ALPHAS)
+                columns = {"r2_dev": fit.r2_dev, "r2_corr": r2_corr(y[test], fit.predict(x[test]))}
+                place = {"target": world * n_responses + np.arange(n_responses), "split": number}
+                tables.append(pd.DataFrame({**columns, **place, "features": features, "layer": layer}))
+    scores = pd.concat(tables, ignore_index=True).assign(estimator="ridge", n_train=N_DEV, n_test=N_TEST)
+    keys = ["features", "layer", "estimator", "target"]
+    summary = scores.groupby(keys)["r2_corr"].median().rename("r2_corr_median").reset_index()
+    deeper_wins = {}
+    for layer in ("nested", "best"):
+        sides = {"a": {"features": "deep", "layer": layer}, "b": {"features": "flat", "layer": layer}}
+        test = PairedTest.model_validate({"metric": "r2_corr", **sides})
+        table = run_tests(scores, summary, [test], NOMINAL)
+        rate = _rate(f"ten equally good layers against one, {layer}, two-sided", table["p"].to_numpy())
+        deeper_wins[layer] = ((table["p"] <= NOMINAL) & (table["difference"] > 0)).mean()
+        print(f"\nthe same, ten layers better: {deeper_wins[layer]:.3f}; mean {table['difference'].mean():+.3f}")
+        assert rate <= HIGHEST or layer == "best"
+    # nominal on one side is .025
+    assert deeper_wins["nested"] <= NOMINAL / 2
+    assert deeper_wins["best"] > NOMINAL
 
 
 def test_false_discovery_rate_of_benjamini_hochberg():
