@@ -18,6 +18,7 @@ from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_ato
 from .config import Comparison
 from .engines import Removal, choose_engine
 from .errors import AuralignError
+from .metrics import settle_metric
 from .provenance import describe, describe_tables
 from .study import Study, load_study
 from .summary import IDENTITY, edge_warnings, target_metadata
@@ -79,11 +80,12 @@ def run_comparison(
         # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
         with tempfile.TemporaryDirectory(dir=out / BLOCKS, prefix="inputs-") as scratch:
             study = load_study(config, Path(scratch))
+            repeated = study.targets.sizes["repetition"] > 1
+            config = settle_metric(config, repeated)
             for notice in [*_replaced(config, out), *study.warnings]:
                 print(notice)
             layers = {name: list(of_set) for name, of_set in study.features.items()}
-            corrected = study.targets.sizes["repetition"] > 1 and config.noise_correction != "off"
-            check_tests(config.tests, layers, corrected)
+            check_tests(config.tests, layers, repeated and config.noise_correction != "off")
             targets = target_metadata(study).set_index("target")
             check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
             blocks = _plan(config, study, (out / BLOCKS).absolute(), Path(scratch).absolute())
@@ -140,7 +142,7 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
         before, finished = old["config"], old["finished"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key) != value]
+    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key, value) != value]
     if not changed:
         return []
     return [

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from .errors import DataError
+from .metrics import primary_metric
 from .tables import FILES
 
 SCORES = "scores"
@@ -124,6 +125,11 @@ class Results:
     def estimators(self) -> list[str]:
         """Labels of the estimators, in the order of the configuration."""
         return list(self.provenance["config"]["estimators"])
+
+    @property
+    def metric(self) -> str:
+        """The primary metric, by which everything is read; results of earlier versions do not name one."""
+        return primary_metric(self.provenance["config"].get("metric", "auto"), "r2_corr_c2_median" in self.summary)
 
     @property
     def level(self) -> float:

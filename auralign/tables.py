@@ -8,10 +8,12 @@ from .analysis.hypotheses import run_hypotheses
 from .analysis.layer_choice import optimism, summed_layers
 from .analysis.paired_tests import run_tests
 from .analysis.selection import selection_consistency
+from .analysis.standing import MANY_TARGETS
 from .analysis.unique_variance import unique_variance
 from .config import Comparison
+from .metrics import METRICS
 from .study import Study
-from .summary import IDENTITY, MANY_TARGETS, summarise, target_metadata
+from .summary import IDENTITY, summarise, target_metadata
 
 FILES = {
     "summary": "summary.tsv",
@@ -25,7 +27,6 @@ FILES = {
     "hypotheses": "hypotheses.tsv",
     "above_chance": "above_chance.tsv",
 }
-METRICS = ("r2_corr", "r2", "r2_corr_c2", "r2_corr_c")
 
 
 def make_tables(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..metrics import primary_metric
 from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from .hypothesis_models import (
     BestOverall,
@@ -69,6 +70,11 @@ def _read(scores: pd.DataFrame, features: str, estimator: str, metric: str) -> p
     return choose_layers(scores, features, estimator).pivot(index="split", columns="target", values=metric)
 
 
+def _metric(hypothesis: DomainMatch | BestOverall, scores: pd.DataFrame) -> str:
+    """Return the metric of a hypothesis, by default the primary one of the scores."""
+    return hypothesis.metric or primary_metric("auto", "r2_corr_c2" in scores)
+
+
 def _over_splits(difference: np.ndarray, scores: pd.DataFrame, level: float) -> dict:
     """Test one difference, [n_splits]; returns the columns `RESULT`."""
     column, sizes = difference[:, None], (int(scores["n_train"].iloc[0]), int(scores["n_test"].iloc[0]))
@@ -122,7 +128,7 @@ def _depth_by_region(
 def _domain_match(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
 ) -> list[dict]:
-    rows, metric = [], hypothesis.metric
+    rows, metric = [], _metric(hypothesis, scores)
     part = scores[scores["target"].isin(list(hypothesis.of))]
     names = {*hypothesis.of.values(), *hypothesis.against}
     read = {name: _read(part, name, estimator, metric) for name in names}
@@ -138,7 +144,7 @@ def _best_overall(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
     """Over splits: the mean over targets, then each target. Over subjects: medians over splits, then over targets."""
-    rows, metric = [], hypothesis.metric
+    rows, metric = [], _metric(hypothesis, scores)
     a = _read(scores, hypothesis.features, estimator, metric)
     for rival in hypothesis.against:
         b = _read(scores, rival, estimator, metric)
