@@ -30,6 +30,8 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
     for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
         if score in scores:
             columns[f"{score}_median"] = groups[score].median()
+            if score != "reliability":
+                columns[f"{score}_sd"] = groups[score].std(ddof=1)
     summary = pd.DataFrame(columns).reset_index()
     return summary.merge(target_metadata(study), on="target", how="left")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
+from ..statistics import corrected_interval
 from .aggregate import known_median, over_subjects, pivot
 from .layer_choice import nested_choice
 
@@ -84,7 +85,9 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
         best = dev.argmax(axis=0)
         known = np.isfinite(dev.max(axis=0))
         values = {
-            metric: np.where(known, np.minimum(np.take_along_axis(one.values[metric], best[None], axis=0)[0], 1.0), np.nan)
+            metric: np.where(
+                known, np.minimum(np.take_along_axis(one.values[metric], best[None], axis=0)[0], 1.0), np.nan
+            )
             for metric in metrics
         }
         read.append((one, values, np.where(known, best, -1)))
@@ -101,7 +104,33 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
     ]  # fmt: skip
 
 
-def nested_by_subject(scores: pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject") -> pd.DataFrame:
+def mean_over_splits(
+    values: np.ndarray, n_train: int | np.ndarray, n_test: int | np.ndarray, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean over splits and its corrected interval (`corrected_interval`); splits without a value (NaN) are left out.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_splits,)
+    n_train, n_test : int, or one per split
+    level : float
+
+    Returns
+    -------
+    mean, low, high : float
+        NaN with fewer than two values.
+    """
+    known = np.isfinite(values)
+    if known.sum() < 2:
+        return np.nan, np.nan, np.nan
+    sizes = [size if np.ndim(size) == 0 else size[known] for size in (n_train, n_test)]
+    low, high = corrected_interval(values[known][:, None], *sizes, level)
+    return float(values[known].mean()), float(low[0]), float(high[0])
+
+
+def nested_by_subject(
+    scores: pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject"
+) -> pd.DataFrame:
     """Median over each subject's targets of the median over splits at nested layers (`nested_choice`).
 
     Returns

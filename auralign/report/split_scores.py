@@ -11,11 +11,11 @@ from ..analysis.standing import (
     MANY_TARGETS,
     Nested,
     mean_of_subjects,
+    mean_over_splits,
     nested_by_subject,
     nested_values,
 )
 from ..results import Results
-from ..statistics import corrected_interval
 
 
 @dataclass(frozen=True)
@@ -121,15 +121,7 @@ class SplitScores:
         values : ndarray, shape (n_splits,)
             Splits without a value (NaN) are left out.
         """
-        known = np.isfinite(values)
-        if known.sum() < 2:
-            return np.nan, np.nan, np.nan
-        low, high = corrected_interval(values[known][:, None], *self._sizes(known), self.level)
-        return float(values[known].mean()), float(low[0]), float(high[0])
-
-    def _sizes(self, known: np.ndarray) -> tuple:
-        sizes = (self.n_train, self.n_test)
-        return tuple(size if np.ndim(size) == 0 else size[known] for size in sizes)
+        return mean_over_splits(values, self.n_train, self.n_test, self.level)
 
     def share_above_chance(self, features: str, estimator: str) -> float:
         """Return the share of targets that are predicted above chance."""
