@@ -18,7 +18,7 @@ FEWEST_SUBJECTS = 5
 
 @dataclass(frozen=True)
 class Nested:
-    """One feature set and estimator, every split and target at the layer with the highest `r2_dev` (of equals the first).
+    """One feature set and estimator, each split and target at the layer with the highest `r2_dev` (the first of equals).
 
     Attributes
     ----------
@@ -84,12 +84,10 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
         dev = np.where(np.isnan(one.values["r2_dev"]), -np.inf, one.values["r2_dev"])  # [layers, splits, targets]
         best = dev.argmax(axis=0)
         known = np.isfinite(dev.max(axis=0))
-        values = {
-            metric: np.where(
-                known, np.minimum(np.take_along_axis(one.values[metric], best[None], axis=0)[0], 1.0), np.nan
-            )
-            for metric in metrics
-        }
+        values = {}
+        for metric in metrics:
+            chosen = np.take_along_axis(one.values[metric], best[None], axis=0)[0]
+            values[metric] = np.where(known, np.minimum(chosen, 1.0), np.nan)
         read.append((one, values, np.where(known, best, -1)))
     complete = {}
     for one, values, _ in read:
@@ -106,26 +104,31 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
 
 def mean_over_splits(
     values: np.ndarray, n_train: int | np.ndarray, n_test: int | np.ndarray, level: float = 0.95
-) -> tuple[float, float, float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over splits and its corrected interval (`corrected_interval`); splits without a value (NaN) are left out.
 
     Parameters
     ----------
-    values : ndarray, shape (n_splits,)
+    values : ndarray, shape (n_splits, n_rows)
     n_train, n_test : int, or one per split
     level : float
 
     Returns
     -------
-    mean, low, high : float
+    mean, low, high : ndarray, shape (n_rows,)
         NaN with fewer than two values.
     """
+    result = np.full((3, values.shape[1]), np.nan)
     known = np.isfinite(values)
-    if known.sum() < 2:
-        return np.nan, np.nan, np.nan
-    sizes = [size if np.ndim(size) == 0 else size[known] for size in (n_train, n_test)]
-    low, high = corrected_interval(values[known][:, None], *sizes, level)
-    return float(values[known].mean()), float(low[0]), float(high[0])
+    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    for number, splits in enumerate(patterns.T):
+        if splits.sum() < 2:
+            continue
+        rows = np.flatnonzero(which.ravel() == number)
+        own = values[np.ix_(splits, rows)]
+        sizes = [size if np.ndim(size) == 0 else size[splits] for size in (n_train, n_test)]
+        result[:, rows] = own.mean(axis=0), *corrected_interval(own, *sizes, level)
+    return tuple(result)
 
 
 def nested_by_subject(

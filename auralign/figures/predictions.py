@@ -50,8 +50,8 @@ def stimulus_predictions(
     -------
     DataFrame
         As `predicted_against_measured` needs it: `target`, `stimulus`, `measured`, `predicted` (mean over the splits in
-        which the stimulus was tested), `low` and `high` (standard deviation over them on either side), `n_tests`, `layer`
-        (taken in most splits); `category` where the comparison names a table of them. With `each_split` `target`,
+        which the stimulus was tested), `low` and `high` (standard deviation over them on either side), `n_tests`,
+        `layer` (taken in most splits); `category` where the comparison names a table of them. With `each_split` `target`,
         `split`, `stimulus`, `measured`, `predicted`, `layer`, `category`.
 
     Raises
@@ -185,7 +185,7 @@ def _predict(
     features: str,
     layer: int,
 ) -> np.ndarray:
-    """Fit one layer on every split; from y [stimuli, targets] to predictions of the test stimuli, NaN for the others."""
+    """Fit one layer on every split: from y [stimuli, targets] to predictions of the test stimuli, else NaN."""
     splits = [(np.array(s["development"]), np.array(s["test"])) for s in results.provenance["splits"]]
     widths = tuple(band.shape[1] for band in bands)
     run = ENGINES["multitarget"]

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -109,7 +110,7 @@ def _over_splits(scores: pd.DataFrame, metric: str, level: float) -> pd.DataFram
             names, columns = [f"{of} of {n_targets:,} targets"], [one.over_targets(metric)]
         if n_targets <= MAX_PANELS:
             names, columns = [*names, *one.targets], [*columns, *chosen.T]
-        score, low, high = zip(*(mean_over_splits(column, *sizes, level) for column in columns), strict=True)
+        score, low, high = mean_over_splits(np.column_stack(columns), *sizes, level)
         table = {"target": names, "features": one.features, "score": score, "low": low, "high": high}
         layer = int(one.layers[one.shares().argmax()])
         tables.append(pd.DataFrame(table | {"layer": layer, "n_layers": len(one.layers), "n": len(columns[0])}))

@@ -130,7 +130,8 @@ def region_layers(
     -------
     FigureOf
         Means over subjects of their medians over the region's targets, bands the error on either side; with fewer than
-        five subjects medians over the region's targets, a point per subject, and no band. Of more than 12 regions, those with most targets.
+        five subjects medians over the region's targets, a point per subject, and no band. Of more than 12 regions,
+        those with most targets.
 
     Raises
     ------

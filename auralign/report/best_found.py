@@ -114,7 +114,7 @@ def _lead(first: Best, second: Best, splits: SplitScores) -> str:
 
 
 def _tested(comparisons: pd.DataFrame, first: Best, second: Best, metric: str) -> dict | None:
-    """Find the test of two scores at nested layers, whichever of them is its side a; of one layer there is no choice."""
+    """Find the test of two scores at nested layers, whichever is its side a; of a single layer there is no choice."""
     for a, b in ((first, second), (second, first)):
         same = (comparisons["metric"] == metric) & (comparisons["target"] == first.target)
         for side, one in (("a", a), ("b", b)):

@@ -72,7 +72,7 @@ COLUMNS = {
     "reached": "highest mean r2_corr over splits, layer chosen inside the development stimuli",
     "region": "region of the targets",
     "reliability_median": "reliability of the responses on the development stimuli, median over splits",
-    "score": "mean: of the headline over splits, of layers and regions over subjects (without them the median over targets)",
+    "score": "behind the headline: mean over splits; of layers and regions: over subjects, else median over targets",
     "sem": "within-subject standard error, as published",
     "sem_between": "standard error between subjects",
     "sem_morey": "within-subject standard error, unbiased",

@@ -1,4 +1,4 @@
-"""What was found in one sentence that can be said aloud, how it is to be read, and the numbers behind it in one table."""
+"""What was found in one sentence that can be said aloud, how it is to be read, and the numbers behind it."""
 
 from dataclasses import dataclass
 
@@ -125,8 +125,8 @@ def about_people(splits: SplitScores) -> str:
         return ""
     return (
         f"The responses are of {counted(n, 'subject')}: whether other people's would be predicted as well cannot be "
-        f"concluded from fewer than {FEWEST_SUBJECTS}. The interval is about other stimuli only, and subjects are shown "
-        "one by one."
+        f"concluded from fewer than {FEWEST_SUBJECTS}. The interval is about other stimuli only, and subjects are "
+        "shown one by one."
     )
 
 

@@ -156,7 +156,7 @@ def find(results: Results, splits: SplitScores) -> list[Group]:
 
 
 def glance(splits: SplitScores) -> pd.DataFrame | None:
-    """Return the table of the headline, target by feature set and estimator; None where it is too wide to be taken in."""
+    """Return the table of the headline, target by feature set and estimator; None where it is too wide to take in."""
     table = details(splits)
     return table if len(table.columns) <= MAX_GLANCE else None
 

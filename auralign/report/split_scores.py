@@ -121,15 +121,22 @@ class SplitScores:
         values : ndarray, shape (n_splits,)
             Splits without a value (NaN) are left out.
         """
-        return mean_over_splits(values, self.n_train, self.n_test, self.level)
+        mean, low, high = mean_over_splits(values[:, None], self.n_train, self.n_test, self.level)
+        return float(mean[0]), float(low[0]), float(high[0])
 
     def share_above_chance(self, features: str, estimator: str) -> float:
         """Return the share of targets that are predicted above chance."""
-        targets = self._nested[features, estimator].targets
-        return float(np.mean([self._above(features, estimator, target) for target in targets]))
+        metric, chance = self._against_chance
+        values = self._nested[features, estimator].values[metric]
+        return float((mean_over_splits(values, self.n_train, self.n_test, self.level)[1] > chance).mean())
+
+    @property
+    def _against_chance(self) -> tuple[str, float]:
+        """Return the score by which above chance is decided, and what it is without any relation."""
+        return ("r2", 0.0) if self.metric == "r2" else ("r2_corr", self.chance)
 
     def _above(self, features: str, estimator: str, target: str | None) -> bool:
-        metric, chance = ("r2", 0.0) if self.metric == "r2" else ("r2_corr", self.chance)
+        metric, chance = self._against_chance
         return self.mean_interval(self.of(features, estimator, target, metric))[1] > chance
 
     def by_target(self) -> list[Best]:
@@ -178,7 +185,7 @@ class SplitScores:
         return mean_of_subjects(self.of_people, self.level).set_index(["estimator", "features"])
 
     def difference(self, a: Best, b: Best) -> tuple[float, float, float]:
-        """Return the mean difference a - b of the same target with its interval, paired over splits or over subjects."""
+        """Return the mean difference a - b of one target with its interval, paired over splits or over subjects."""
         if a.target is None and self.over_people:
             wide = self.of_people.pivot(index="subject", columns=["estimator", "features"], values="score")
             d = (wide[a.estimator, a.features] - wide[b.estimator, b.features]).rename("score").reset_index()
