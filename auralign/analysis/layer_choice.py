@@ -203,12 +203,6 @@ def optimism_rows(layer_choice: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Of few targets one row per target, of many those of all targets together; feature sets with two layers or more.
     `gap` of these rows, and its mean by estimator, is the optimism that page and figures speak of.
-
-    Parameters
-    ----------
-    layer_choice : DataFrame
-        The table of `optimism`, for one or several ways of grouping.
-    metric : str
     """
     own = (layer_choice["metric"] == metric) & (layer_choice["layers"] == "all") & (layer_choice["n_layers"] > 1)
     rows = layer_choice[own]

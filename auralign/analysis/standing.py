@@ -18,7 +18,7 @@ FEWEST_SUBJECTS = 5
 
 @dataclass(frozen=True)
 class Nested:
-    """One feature set and estimator, each split and target at the layer with the highest `r2_dev` (the first of equals).
+    """One feature set and estimator, by split and target at the layer with the highest `r2_dev` (the first of equals).
 
     Attributes
     ----------

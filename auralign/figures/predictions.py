@@ -51,8 +51,8 @@ def stimulus_predictions(
     DataFrame
         As `predicted_against_measured` needs it: `target`, `stimulus`, `measured`, `predicted` (mean over the splits in
         which the stimulus was tested), `low` and `high` (standard deviation over them on either side), `n_tests`,
-        `layer` (taken in most splits); `category` where the comparison names a table of them. With `each_split` `target`,
-        `split`, `stimulus`, `measured`, `predicted`, `layer`, `category`.
+        `layer` (taken in most splits); `category` where the comparison names a table of them. With `each_split`:
+        `target`, `split`, `stimulus`, `measured`, `predicted`, `layer`, `category`.
 
     Raises
     ------

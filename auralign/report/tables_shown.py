@@ -111,36 +111,6 @@ def _layers(results: Results) -> list[Shown]:
         if table is not None:
             if "n_subjects" in table:  # an error over two people says nothing
                 errors = [column for column in table if column.startswith("sem")]
-                table = table.assign(
-                    **{name: table[name].where(table["n_subjects"] >= FEWEST_SUBJECTS) for name in errors}
-                )
-            shown.append(show(table, key, title, f"{key}.tsv", note, ends))
-    return shown
-
-
-def _comparisons(results: Results) -> Shown:
-    columns = ["test", "metric", "a", "b", "target", "a_mean", "b_mean", "difference", "low", "high", "effect", "t"]
-    table = results.comparisons
-    table = table[[c for c in [*columns, "df", "p", "p_fdr", "significant"] if c in table]]
-    if len(table):
-        table = table.assign(significant=table["significant"].astype(bool))
-    note = "Every pair of every test. low to high is the interval of the difference."
-    return show(table, "comparisons", "Tests", "comparisons.tsv", note, ("difference", ["test"]))
-
-
-def _rest(results: Results) -> list[Shown]:
-    shown = []
-    for key, title, ends in (
-        ("hypotheses", "Hypotheses", ("estimate", ["hypothesis"])),
-        ("unique_variance", "Unique variance", ("unique", ["features", "without", "estimator"])),
-        ("above_chance", "Better than permuted stimuli?", ("score", ["features", "estimator"])),
-        ("selection", "Agreement of selected units", ("kuncheva", ["across", "features", "estimator"])),
-    ):
-        table = results.get(key)
-        if table is None or table.empty:
-            continue
-        for flag in ("significant", "decides"):
-            if flag in table:
                 table = table.copy()
                 table[errors] = table[errors].where(table["n_subjects"] >= FEWEST_SUBJECTS)
             shown.append(show(table, key, title, f"{key}.tsv", note, ends))
