@@ -66,7 +66,7 @@ def test_a_named_metric_of_a_test_stays(small_config, tmp_path):
 
 def test_a_metric_that_cannot_be_is_refused_before_anything_is_computed(small_config, tmp_path):
     _write(small_config, "metric: r2_corr_c2\n")
-    with pytest.raises(ConfigError, match="metric: r2_corr_c2 is corrected for noise.*use auto, r2_corr or r2"):
+    with pytest.raises(ConfigError, match=r"metric: r2_corr_c2 is corrected for noise.*use auto, r2_corr or r2"):
         run_comparison(read_config(small_config), tmp_path / "out")
     assert not (tmp_path / "out" / "scores.parquet").exists()
     _write(small_config, "metric: r3\n")
