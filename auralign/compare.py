@@ -18,6 +18,7 @@ from .blocks import SELECTED, Job, compute_block, is_done, read_block, write_ato
 from .config import Comparison
 from .engines import choose_engine
 from .errors import AuralignError
+from .metrics import settle_metric
 from .preparation import preparation_of
 from .provenance import describe, describe_tables
 from .repetitions import mean_response
@@ -82,12 +83,13 @@ def run_comparison(
         # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
         with owned_folder(out / BLOCKS) as scratch:
             study = load_study(config, scratch)
+            repeated = study.targets.sizes["repetition"] > 1
+            config = settle_metric(config, repeated)
             layers = {name: list(of_set) for name, of_set in study.features.items()}
-            corrected = study.targets.sizes["repetition"] > 1 and config.noise_correction != "off"
             warnings = study.warnings + best_layer_warnings(config.tests, layers)
             for notice in [*_replaced(config, out), *warnings]:
                 print(notice)
-            check_tests(config.tests, layers, corrected)
+            check_tests(config.tests, layers, repeated and config.noise_correction != "off")
             targets = target_metadata(study).set_index("target")
             check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
             blocks = _plan(config, study, (out / BLOCKS).absolute(), scratch.absolute())
@@ -145,7 +147,7 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
         before, finished = old["config"], old["finished"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key) != value]
+    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key, value) != value]
     if not changed:
         return []
     return [

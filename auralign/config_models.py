@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from .analysis.hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis, Metric
+from .analysis.hypothesis_models import BestOverall, DepthByRegion, DomainMatch, Hypothesis
+from .metrics import Metric
 from .split_models import Seed, Splits
 
 # names become parts of file names and of labels
@@ -211,7 +212,8 @@ class Selector(Section):
 class Test(Section):
     """One comparison of two selections of scores, paired over splits."""
 
-    metric: Metric
+    # by default the primary metric of the comparison
+    metric: Metric | None = None
     a: Selector
     b: Selector
 
@@ -240,6 +242,8 @@ class Comparison(Section):
     noise_correction: Annotated[
         Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
     ] = "auto"
+    # the score of headline, ranking, tests and figures; auto: corrected for noise where that is possible
+    metric: Literal["auto"] | Metric = "auto"
     missing: Literal["error", "drop"] = "error"
     missing_targets: Literal["error", "drop"] = "error"
     engine: Literal["auto", "julearn", "multitarget"] = "auto"

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from .errors import DataError
+from .metrics import primary_metric
 from .tables import FILES
 from .text_tables import open_text
 
@@ -54,7 +56,7 @@ RESULT_COLUMNS = ("features", "layer", "layer_name", "estimator", "r2_corr_half_
 ACOUSTIC = ("LogMel", "SpectroTemporal", "AcousticSummary")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The tables of one results folder.
 
@@ -68,6 +70,36 @@ class Results:
     folder: Path
     provenance: dict
     _read: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """Say in one line what the results are of."""
+        return f"<Results {self.name}: {', '.join(f'{n:,} {what}' for what, n in self._counts())}; {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what the results are of, and which tables there are."""
+        held = [table for table in (SCORES, *FILES) if _path(self.folder, table).exists() or table in self._read]
+        rows = [
+            ("folder", str(self.folder)),
+            ("feature sets", _first(self.features)),
+            ("estimators", _first(self.estimators)),
+            *((what, f"{n:,}") for what, n in self._counts() if what not in ("feature sets", "estimators")),
+            ("primary metric", self.metric),
+            ("tables", ", ".join(held)),
+        ]
+        cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in rows)
+        note = "<p>Synthetic responses.</p>" if self.synthetic else ""
+        return f"<strong>{escape(self.name)}</strong>{note}<table>{cells}</table>"
+
+    def _counts(self) -> list[tuple[str, int]]:
+        summary, provenance = self.summary, self.provenance
+        return [
+            ("feature sets", len(self.features)),
+            ("layers", len(summary[["features", "layer"]].drop_duplicates())),
+            ("targets", summary["target"].nunique()),
+            ("estimators", len(self.estimators)),
+            ("splits", len(provenance["splits"])),
+            ("stimuli", len(provenance.get("stimuli", []))),
+        ]
 
     def get(self, table: str) -> pd.DataFrame | None:
         """Return a table by its name (`scores`, or a key of `auralign.tables.FILES`), None where there is none.
@@ -129,6 +161,11 @@ class Results:
     def estimators(self) -> list[str]:
         """Labels of the estimators, in the order of the configuration."""
         return list(self.provenance["config"]["estimators"])
+
+    @property
+    def metric(self) -> str:
+        """The primary metric, by which everything is read; results of earlier versions do not name one."""
+        return primary_metric(self.provenance["config"].get("metric", "auto"), "r2_corr_c2_median" in self.summary)
 
     @property
     def level(self) -> float:
@@ -202,6 +239,12 @@ def read_results(folder: Path | str) -> Results:
     for table in ALWAYS:
         results.need(table)
     return results
+
+
+def _first(names: list[str], most: int = 12) -> str:
+    """Join names; of many the first ones and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _path(folder: Path, table: str) -> Path:

@@ -1,4 +1,4 @@
-"""From the scores of every split to the tables that are read: summary, headline, warnings."""
+"""From the scores of every split to the table that is read first, and warnings about them."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,6 @@ from .ceilings import noise_ceiling
 from .config import Comparison
 from .study import Study
 
-# more targets than this are summarised by their median in the headline
-MANY_TARGETS = 24
 # share of fits at the grid's edge from which on it is worth a warning
 LEAST_AT_EDGE = 0.01
 IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
@@ -32,6 +30,8 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
     for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
         if score in scores:
             columns[f"{score}_median"] = groups[score].median()
+            if score != "reliability":
+                columns[f"{score}_sd"] = groups[score].std(ddof=1)
     summary = pd.DataFrame(columns).reset_index()
     return summary.merge(target_metadata(study), on="target", how="left")
 
@@ -78,46 +78,3 @@ def edge_warnings(scores: pd.DataFrame, config: Comparison) -> list[str]:
                         f"{meaning}the grid is too short for the scale of these features."
                     )
     return warnings
-
-
-def headline(summary: pd.DataFrame) -> pd.DataFrame:
-    """Best layer of each feature set per target and estimator, by the median r2_corr over splits.
-
-    The layer is chosen on the scores that are shown, which is optimistic where there are many layers. Many targets are
-    summarised by their median.
-
-    Returns
-    -------
-    DataFrame
-        Index target; columns (features, estimator) with `0.84 (layer 3)`.
-    """
-    if summary["target"].nunique() > MANY_TARGETS:
-        keys = ["features", "layer", "estimator"]
-        medians = summary.groupby(keys, sort=False)["r2_corr_median"].median().reset_index()
-        summary = medians.assign(target=f"median of {summary['target'].nunique()} targets")
-    best = summary.loc[summary.groupby(["features", "estimator", "target"], sort=False)["r2_corr_median"].idxmax()]
-    n_layers = summary.groupby("features")["layer"].nunique()
-    text = [
-        f"{row.r2_corr_median:.3f}" + (f" (layer {row.layer})" if n_layers[row.features] > 1 else "")
-        for row in best.itertuples()
-    ]
-    wide = best.assign(text=text, column=best["features"] + " " + best["estimator"])
-    columns = list(dict.fromkeys(wide["column"]))
-    table = wide.pivot(index="target", columns="column", values="text")[columns]
-    return table.loc[list(dict.fromkeys(summary["target"]))]
-
-
-def noise_corrected_headline(summary: pd.DataFrame) -> pd.DataFrame | None:
-    """Best layer of each feature set and estimator per target by `r2_corr_c2`, with the reliability of the responses.
-
-    Returns
-    -------
-    DataFrame or None
-        None where the responses have no repetitions, or where the targets are many (`summary.tsv` has them all).
-    """
-    if "r2_corr_c2_median" not in summary or summary["target"].nunique() > MANY_TARGETS:
-        return None
-    known = summary.dropna(subset="r2_corr_c2_median")
-    best = known.loc[known.groupby(["target", "features", "estimator"], sort=False)["r2_corr_c2_median"].idxmax()]
-    columns = ["target", "features", "estimator", "layer", "reliability_median", "r2_corr_median", "r2_corr_c2_median"]
-    return best[columns].reset_index(drop=True)

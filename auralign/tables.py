@@ -8,10 +8,12 @@ from .analysis.hypotheses import run_hypotheses
 from .analysis.layer_choice import optimism, summed_layers
 from .analysis.paired_tests import run_tests
 from .analysis.selection import selection_consistency
+from .analysis.standing import MANY_TARGETS
 from .analysis.unique_variance import unique_variance
 from .config import Comparison
+from .metrics import METRICS
 from .study import Study
-from .summary import IDENTITY, MANY_TARGETS, summarise, target_metadata
+from .summary import IDENTITY, summarise, target_metadata
 from .usable_targets import count_repetitions
 
 FILES = {
@@ -28,7 +30,6 @@ FILES = {
     "dropped_targets": "dropped_targets.tsv",
     "repetitions": "repetitions.tsv",
 }
-METRICS = ("r2_corr", "r2", "r2_corr_c2", "r2_corr_c")
 
 
 def make_tables(

@@ -9,7 +9,6 @@ from auralign import command
 from auralign.compare import available_cores, run_comparison
 from auralign.config import read_config
 from auralign.errors import ConfigError
-from auralign.summary import headline
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,11 +32,12 @@ def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | No
     comparison = read_config(config)
     out = out or Path("results") / comparison.name
     try:
-        result = run_comparison(comparison, out, n_jobs or available_cores(), force, scheduler, config)
+        run_comparison(comparison, out, n_jobs or available_cores(), force, scheduler, config)
     except ConfigError as error:
         raise ConfigError(f"{config}: {error}") from error
-    click.echo(f"{comparison.name}: median r2_corr over splits, best layer (chosen on these scores)\n")
-    click.echo(headline(result["summary"]).to_string())
+    from auralign.report import describe, read_results  # loads matplotlib, which a run does not need
+
+    click.echo(describe(read_results(out)))
     report = Path(__file__).resolve().with_name("report.py")
     report = report.relative_to(Path.cwd()) if report.is_relative_to(Path.cwd()) else report
     click.echo(f"\nresults: {out}    report: python {report} {out}")

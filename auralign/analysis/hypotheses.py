@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..metrics import primary_metric
 from ..statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from .aggregate import split_sizes
 from .hypothesis_models import (
@@ -24,6 +25,11 @@ OVER_SPLITS = "corrected resampled t-test over splits"
 OVER_SUBJECTS = "paired bootstrap over subjects"
 RESULT = ["test", "estimate", "low", "high", "effect", "n", "p"]
 COLUMNS = ["hypothesis", "statement", "decides", "target", "a", "b", "estimator", "metric", *RESULT, "p_fdr", "verdict"]
+
+
+def _metric(hypothesis: DomainMatch | BestOverall, scores: pd.DataFrame) -> str:
+    """Return the metric of a hypothesis, by default the primary one of the scores."""
+    return hypothesis.metric or primary_metric("auto", "r2_corr_c2" in scores)
 
 
 def _over_splits(difference: np.ndarray, sizes: tuple[Sizes, Sizes], level: float) -> dict:
@@ -79,7 +85,7 @@ def _depth_by_region(
 def _domain_match(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
 ) -> list[dict]:
-    rows, metric, sizes = [], hypothesis.metric, split_sizes(scores)
+    rows, metric, sizes = [], _metric(hypothesis, scores), split_sizes(scores)
     part = scores[scores["target"].isin(list(hypothesis.of))]
     names = {*hypothesis.of.values(), *hypothesis.against}
     read = {name: nested_scores(part, name, estimator, metric) for name in names}
@@ -95,7 +101,7 @@ def _best_overall(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
     """Over splits: the mean over targets, then each target. Over subjects: medians over splits, then over targets."""
-    rows, metric, sizes = [], hypothesis.metric, split_sizes(scores)
+    rows, metric, sizes = [], _metric(hypothesis, scores), split_sizes(scores)
     a = nested_scores(scores, hypothesis.features, estimator, metric)
     for rival in hypothesis.against:
         b = nested_scores(scores, rival, estimator, metric)

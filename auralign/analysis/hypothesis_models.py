@@ -6,8 +6,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import ConfigError
+from ..metrics import Metric
 
-Metric = Literal["r2", "r2_corr", "r2_corr_c", "r2_corr_c2"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -40,7 +40,8 @@ class DomainMatch(_Section):
     # target: features
     of: dict[str, str] = Field(min_length=1)
     against: list[str] = Field(min_length=1)
-    metric: Metric = "r2_corr"
+    # by default the primary metric of the comparison
+    metric: Metric | None = None
 
 
 class BestOverall(_Section):
@@ -49,7 +50,8 @@ class BestOverall(_Section):
     kind: Literal["best_overall"]
     features: str
     against: list[str] = Field(min_length=1)
-    metric: Metric = "r2_corr"
+    # by default the primary metric of the comparison
+    metric: Metric | None = None
     over: Literal["splits", "subjects"] = "splits"
     subject: str = "subject"
 

@@ -198,6 +198,22 @@ def optimism(
     return table[[*table.columns.drop(end), *end]]
 
 
+def optimism_rows(layer_choice: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the rows of layer_choice.tsv that say what the choice of a layer adds to a score: one metric, all layers.
+
+    Of few targets one row per target, of many those of all targets together; feature sets with two layers or more.
+    `gap` of these rows, and its mean by estimator, is the optimism that page and figures speak of.
+    """
+    own = (layer_choice["metric"] == metric) & (layer_choice["layers"] == "all") & (layer_choice["n_layers"] > 1)
+    rows = layer_choice[own]
+    if "target" in rows and rows["target"].notna().any():
+        rows = rows[rows["target"].notna()]
+    else:
+        labels = [column for column in ("subject", "roi") if column in rows]
+        rows = rows[rows[labels].isna().all(axis=1)]
+    return rows.dropna(subset=["gap"])
+
+
 def summed_layers(scores: pd.DataFrame) -> dict[str, list[int]]:
     """Find by feature set the layers that are a sum of two branches: their names end in `+norm(x1)`."""
     summed = scores.loc[scores["layer_name"].str.endswith("+norm(x1)"), ["features", "layer"]].drop_duplicates()

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from ..analysis.layer_choice import nested_choice
+from ..analysis.standing import FEWEST_SUBJECTS, nested_values
 from ..results import Results
+from ..series import early_steps, training_series
 from .alphas import alphas
 from .depth import best_layer_by_region
 from .diagnostics import fit_problems, reliability
-from .dynamics import training_heat, training_lines, training_series, training_surface
+from .dynamics import training_heat, training_lines, training_surface
 from .estimators import estimator_differences, estimator_layers
 from .layer_axis import LayerAxis
 from .layers import layer_scores
@@ -24,8 +27,6 @@ from .style import MAX_PANELS, Look, feature_looks
 from .subjects import median_layers, region_layers
 from .variance import optimism_gap, unique_variance
 
-# subjects from which means over subjects are drawn instead of means over splits
-FEWEST_SUBJECTS = 4
 # mm; length of the colour bar below surfaces
 BAR = 53.0
 # feature sets that get maps of their own, the best ones
@@ -75,23 +76,23 @@ def _figures(
     scores, summary = _without_early_steps(results.scores, results), _without_early_steps(results.summary, results)
     depths = summary.groupby("features")["layer"].nunique()
     n_targets = summary["target"].nunique()
-    metric = primary_metric(scores)
+    metric = results.metric
     people = _subject_column(results)
     for estimator in results.estimators:
         if n_targets <= MAX_PANELS:
-            yield layer_scores(summary, estimator, looks=looks)
+            yield layer_scores(summary, estimator, metric, looks=looks)
         else:
             layers = _without_early_steps(results.need("layers"), results)
             yield median_layers(layers, estimator, metric, looks=looks, summary=summary)
         if results.get("regions") is not None:
             regions = _without_early_steps(results.need("regions"), results)
-            yield region_layers(regions, estimator, metric, looks=looks)
+            yield region_layers(regions, estimator, metric, looks=looks, summary=summary)
         if len(depths) > 1:
             yield model_ranking(scores, estimator, metric, roles, results.level, looks, results.targets, people)
         if depths.max() > 1 and results.get("layer_choice") is not None:
             yield optimism_gap(_without_early_steps(results.need("layer_choice"), results), estimator, metric)
         if 1 < n_targets <= MAX_PANELS:
-            yield component_scatter(summary, estimator, looks=looks)
+            yield component_scatter(summary, estimator, metric=metric, looks=looks)
         if people is not None and depths.max() > 1 and _n_regions(results) > 1:
             fdr = 1.0 - results.level
             yield best_layer_by_region(scores, results.targets, estimator, metric, fdr=fdr, looks=looks)
@@ -108,14 +109,8 @@ def _figures(
     yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
 
 
-def primary_metric(scores: pd.DataFrame) -> str:
-    """The metric of figures about many targets: corrected for noise where that is possible."""
-    return "r2_corr_c2" if "r2_corr_c2" in scores else "r2_corr"
-
-
 def _without_early_steps(table: pd.DataFrame, results: Results) -> pd.DataFrame:
-    series = training_series(results.features).values()
-    early = {name for steps in series for name in list(steps)[:-1]}
+    early = early_steps(results.features)
     return table[~table["features"].isin(early)] if early else table
 
 
@@ -134,10 +129,10 @@ def _pairs_of_estimators(
 ) -> Iterator[FigureOf]:
     first, *others = results.estimators
     if others:
-        yield estimator_layers(summary, looks=looks)
+        yield estimator_layers(summary, results.metric, looks)
     for other in others:
-        yield estimators_against(summary, first, other, looks)
-        yield estimator_differences(scores, first, other, "r2", results.level, looks)
+        yield estimators_against(summary, first, other, looks, results.metric)
+        yield estimator_differences(scores, first, other, results.metric, results.level, looks)
 
 
 def _unique(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
@@ -182,10 +177,10 @@ def _training(results: Results) -> Iterator[FigureOf]:
     for series, steps in training_series(results.features).items():
         own = results.summary[results.summary["features"].isin(steps)]
         for estimator in results.estimators:
-            yield training_lines(own, series, estimator)
-            yield training_heat(own, series, estimator)
+            yield training_lines(own, series, estimator, results.metric)
+            yield training_heat(own, series, estimator, results.metric)
             if own["layer"].nunique() > 1:
-                yield training_surface(own, series, estimator)
+                yield training_surface(own, series, estimator, results.metric)
 
 
 def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
@@ -201,8 +196,8 @@ def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
 
 
 def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
-    """Of the feature set and estimator with the best median score in any layer."""
-    medians = scores.groupby(["features", "estimator", "layer", "target"], sort=False)["r2_corr"].median()
-    best = medians.groupby(["features", "estimator", "target"], sort=False).max()
-    features, estimator = best.groupby(["features", "estimator"], sort=False).median().idxmax()
+    """Of the feature set and estimator with the best score over all targets, as in the ranking."""
+    nested = nested_values(scores, [results.metric])
+    means = {(one.features, one.estimator): np.nanmean(one.over_targets(results.metric)) for one in nested}
+    features, estimator = max(means, key=means.get)
     return predicted_against_measured(stimulus_predictions(results, features, estimator), f"{features}_{estimator}")

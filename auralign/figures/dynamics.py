@@ -1,6 +1,5 @@
 """How scores grow along training: feature sets named `<series>-step<number>`, by step and layer."""
 
-import re
 from functools import partial
 
 import mpl_toolkits.mplot3d  # noqa: F401  (registers the projection "3d")
@@ -14,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import DataError
+from ..series import training_series
 from .layer_axis import LayerAxis, layer_words, thinned
 from .marks import FLOOR, band_opacity, score_limits
 from .saving import FigureOf
@@ -35,25 +35,8 @@ from .style import (
     title,
 )
 
-STEP = re.compile(r"^(?P<series>.+)-step(?P<step>\d+)$")
 COLOURS_OF_LAYERS = "viridis"
 SERIES = "series"
-
-
-def training_series(features: list[str]) -> dict[str, dict[str, int]]:
-    """Find training series by name: `mixture-step050000` is step 50000 of `mixture`; series of one step are none.
-
-    Returns
-    -------
-    dict of str to dict of str to int
-        By series, the step of each of its feature sets, ascending.
-    """
-    series: dict[str, dict[str, int]] = {}
-    for name in features:
-        if found := STEP.match(name):
-            series.setdefault(found["series"], {})[name] = int(found["step"])
-    ordered = {name: dict(sorted(steps.items(), key=lambda item: item[1])) for name, steps in series.items()}
-    return {name: steps for name, steps in ordered.items() if len(steps) > 1}
 
 
 def training_data(summary: pd.DataFrame, series: str, estimator: str, metric: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..analysis.standing import nested_values
 from ..config import Comparison
 from ..engines import run_multitarget
 from ..errors import DataError
@@ -28,24 +29,32 @@ def stimulus_predictions(
     estimator: str,
     layer: int | None = None,
     targets: list[str] | None = None,
+    each_split: bool = False,
 ) -> pd.DataFrame:
     """Predict every test stimulus again from a comparison's inputs, which must still be where they were.
 
-    Predictions are not stored: those of a large study are hundreds of gigabytes.
+    Predictions are not stored: those of a large study are hundreds of gigabytes. **Six targets are taken by default**;
+    name those you want in `targets`, all of them by `targets=list(results.targets["target"])`.
 
     Parameters
     ----------
     results : Results
     features, estimator : str
     layer : int, optional
-        For all targets; by default each target's layer chosen most often inside the development stimuli.
+        For all targets and splits; by default the layer of the headline, which each split's development stimuli
+        choose for each target.
     targets : list of str, optional
-        By default the first 6 targets of few, and the 6 best predicted of more than 12.
+        By default the first 6 targets of few, and the 6 best predicted of more than 12 (primary metric).
+    each_split : bool
+        One row per split and test stimulus instead of means over splits.
 
     Returns
     -------
     DataFrame
-        As `predicted_against_measured` needs it, with `layer`; categories where the comparison names a table of them.
+        As `predicted_against_measured` needs it: `target`, `stimulus`, `measured`, `predicted` (mean over the splits in
+        which the stimulus was tested), `low` and `high` (standard deviation over them on either side), `n_tests`,
+        `layer` (taken in most splits); `category` where the comparison names a table of them. With `each_split`:
+        `target`, `split`, `stimulus`, `measured`, `predicted`, `layer`, `category`.
 
     Raises
     ------
@@ -56,9 +65,9 @@ def stimulus_predictions(
         if given not in known:
             raise DataError(f"{what}: {given!r} is not in {results.folder}; there are {listed(known, 20)}.")
     chosen = _chosen_layers(results, features, estimator, layer)
-    wanted = targets if targets is not None else list(chosen.index[:FIRST])
+    wanted = targets if targets is not None else list(chosen.columns[:FIRST])
     _refuse_joint(results, estimator)
-    absent = [name for name in wanted if name not in chosen.index]
+    absent = [name for name in wanted if name not in chosen]
     if absent:
         raise DataError(f"targets: {absent} are not in {results.folder} with a layer of {features}.")
     config = _reduced(results, features, estimator)
@@ -67,38 +76,74 @@ def stimulus_predictions(
         position = {name: place for place, name in enumerate(study.targets.target.values)}
         study = _of_results(study, results)
         y = mean_response(study.targets.to_numpy())[:, [position[name] for name in wanted]]
-        tables = []
-        for index, own in chosen.loc[wanted].groupby("layer", sort=False):
-            columns = [wanted.index(name) for name in own.index]
-            tables += _predict(results, config, study, estimator, y[:, columns], list(own.index), features, int(index))
-    predictions = pd.concat(tables, ignore_index=True)
+        layers = chosen[wanted].to_numpy()  # [splits, targets], -1 where none can be chosen
+        predicted = np.full((len(layers), *y.shape), np.nan)  # [splits, stimuli, targets]
+        for index in np.unique(layers[layers >= 0]):
+            columns = np.flatnonzero((layers == index).any(axis=0))
+            names = [wanted[column] for column in columns]
+            found = _predict(results, config, study, estimator, y[:, columns], names, features, int(index))
+            here = (layers[:, columns] == index)[:, None, :]
+            predicted[:, :, columns] = np.where(here, found, predicted[:, :, columns])
+    tabulate = _by_split if each_split else _over_splits
+    predictions = tabulate(predicted, y, layers, wanted, results.provenance["stimuli"])
     if study.categories is not None:
         category = dict(zip(study.stimuli, study.categories, strict=True))
         predictions["category"] = predictions["stimulus"].map(category)
-    order = {name: place for place, name in enumerate(wanted)}
-    return predictions.sort_values("target", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    return predictions
+
+
+def _over_splits(
+    predicted: np.ndarray, y: np.ndarray, layers: np.ndarray, targets: list[str], stimuli: list[str]
+) -> pd.DataFrame:
+    """Average the predictions [splits, stimuli, targets] of each stimulus over the splits in which it was tested."""
+    tables = []
+    for column, target in enumerate(targets):
+        own = pd.DataFrame(predicted[..., column])
+        mean, spread = own.mean().to_numpy(), own.std(ddof=1).to_numpy()
+        chosen = layers[layers[:, column] >= 0, column]
+        table = {"target": target, "stimulus": stimuli, "measured": y[:, column], "predicted": mean}
+        table |= {"low": mean - spread, "high": mean + spread, "n_tests": own.notna().sum().to_numpy()}
+        tables.append(pd.DataFrame(table | {"layer": int(np.bincount(chosen).argmax())}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _by_split(
+    predicted: np.ndarray, y: np.ndarray, layers: np.ndarray, targets: list[str], stimuli: list[str]
+) -> pd.DataFrame:
+    """Tabulate the predictions [splits, stimuli, targets], one row per target, split and test stimulus."""
+    target, split, stimulus = np.nonzero(np.isfinite(predicted).transpose(2, 0, 1))
+    return pd.DataFrame(
+        {
+            "target": np.array(targets, dtype=object)[target],
+            "split": split,
+            "stimulus": np.array(stimuli, dtype=object)[stimulus],
+            "measured": y[stimulus, target],
+            "predicted": predicted[split, stimulus, target],
+            "layer": layers[split, target],
+        }
+    )
 
 
 def _chosen_layers(results: Results, features: str, estimator: str, layer: int | None) -> pd.DataFrame:
-    """Layer and score of every target, index target; many targets in the order of their scores."""
+    """Layer of every split (rows) and target (columns), -1 where none can be chosen; many targets by their scores."""
     scores = results.scores
     own = scores[(scores["features"] == features) & (scores["estimator"] == estimator)]
     if layer is not None:
         own = own[own["layer"] == layer]
         if own.empty:
             raise DataError(f"layer: {features} has no layer {layer} in {results.folder}.")
-    dev = own.pivot(index=["target", "split"], columns="layer", values="r2_dev") if "r2_dev" in own else None
-    if dev is None or dev.isna().all(axis=None):
+    if own["r2_dev"].isna().all():
         raise DataError(
             f"{results.folder}: the scores have no r2_dev, by which layers are chosen; run compare.py again."
         )
-    best = dev.dropna(how="all").idxmax(axis=1).groupby(level="target", sort=False).agg(lambda values: values.mode()[0])
-    median = own.groupby(["target", "layer"])["r2_corr"].median()
-    chosen = pd.DataFrame({"layer": best})
-    chosen["score"] = median.reindex(pd.MultiIndex.from_arrays([chosen.index, chosen["layer"]])).to_numpy()
-    names = pd.Index(own["target"].unique())
-    chosen = chosen.reindex(names[names.isin(chosen.index)])
-    return chosen if len(chosen) <= MAX_PANELS else chosen.sort_values("score", ascending=False, kind="stable")
+    (nested,) = nested_values(own, [results.metric])
+    layers = np.where(nested.position >= 0, nested.layers[nested.position], -1)
+    chosen = pd.DataFrame(layers, columns=nested.targets)
+    chosen = chosen.loc[:, (layers >= 0).any(axis=0)]
+    if chosen.shape[1] <= MAX_PANELS:
+        return chosen
+    score = pd.DataFrame(nested.values[results.metric], columns=nested.targets).mean()[chosen.columns]
+    return chosen[score.sort_values(ascending=False, kind="stable").index]
 
 
 def _reduced(results: Results, features: str, estimator: str) -> Comparison:
@@ -152,8 +197,8 @@ def _predict(
     targets: list[str],
     features: str,
     layer: int,
-) -> list[pd.DataFrame]:
-    """Fit one layer on every split and average the predictions of each stimulus; y is [stimuli, targets]."""
+) -> np.ndarray:
+    """Fit one layer on every split: from y [stimuli, targets] to predictions of the test stimuli, else NaN."""
     inputs = study.features[features][layer]
     x = joined_bands([band.load() for band in inputs.bands])
     preparation = preparation_of(config, study, features, inputs)
@@ -163,20 +208,7 @@ def _predict(
     for number_of, ((_, test), fit) in enumerate(zip(splits, fits, strict=True)):
         predicted[number_of, test] = fit.prediction
     _refuse_other_scores(results, features, estimator, layer, targets, np.stack([fit.r2_corr for fit in fits]))
-    n_tests = np.isfinite(predicted[..., 0]).sum(axis=0)
-    tables = []
-    for column, target in enumerate(targets):
-        own = pd.DataFrame(predicted[..., column])  # [splits, stimuli]
-        mean, spread = own.mean().to_numpy(), own.std(ddof=1).to_numpy()
-        table = {
-            "target": target,
-            "stimulus": results.provenance["stimuli"],
-            "measured": y[:, column],
-            "predicted": mean,
-        }
-        table |= {"low": mean - spread, "high": mean + spread, "n_tests": n_tests, "layer": int(layer)}
-        tables.append(pd.DataFrame(table))
-    return tables
+    return predicted
 
 
 def _refuse_other_scores(

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import Pivot, known_median, over_subjects, pivot, split_sizes
-from ..analysis.layer_choice import nested_choice
+from ..analysis.aggregate import split_sizes
+from ..analysis.standing import MANY_TARGETS, mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 from ..errors import DataError
-from ..statistics import corrected_interval
 from .marks import between
 from .saving import FigureOf
 from .style import (
@@ -59,8 +58,8 @@ def model_ranking(
     -------
     FigureOf
         Without subjects: means over splits, with the interval of the corrected resampled t-test over splits; one panel
-        for the mean over targets, and one per target, up to 12; of more targets one panel, of the median over them in
-        each split. With subjects: means over subjects of the median over their targets.
+        for the mean over targets, and one per target, up to 12; of more than 24 targets one panel, of the median over
+        them in each split. With subjects: means over subjects of the median over their targets.
 
     Raises
     ------
@@ -104,33 +103,24 @@ def model_ranking(
 def _over_splits(scores: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:
     sizes = split_sizes(scores)
     tables = []
-    for one in pivot(scores, [metric, "r2_dev"]):
-        chosen, layer = _at_best(one, metric)
-        names, n_targets = list(one.targets), len(one.targets)
-        if n_targets > MAX_PANELS:
-            names, columns = [f"median of {n_targets:,} targets"], known_median(chosen.T)[:, None]
-        elif n_targets > 1:
-            names, columns = [f"mean of {n_targets} targets", *names], np.column_stack([chosen.mean(axis=1), chosen])
-        else:
-            columns = chosen
-        low, high = corrected_interval(columns, *sizes, level)
-        table = {"target": names, "features": one.features, "score": columns.mean(axis=0), "low": low, "high": high}
-        tables.append(pd.DataFrame(table | {"layer": layer, "n_layers": len(one.layers), "n": len(columns)}))
+    for one in nested_values(scores, [metric]):
+        chosen, n_targets = one.values[metric], len(one.targets)
+        names, columns = [], []
+        if n_targets > 1:
+            of = "median" if n_targets > MANY_TARGETS else "mean"
+            names, columns = [f"{of} of {n_targets:,} targets"], [one.over_targets(metric)]
+        if n_targets <= MAX_PANELS:
+            names, columns = [*names, *one.targets], [*columns, *chosen.T]
+        score, low, high = mean_over_splits(np.column_stack(columns), *sizes, level)
+        table = {"target": names, "features": one.features, "score": score, "low": low, "high": high}
+        layer = int(one.layers[one.shares().argmax()])
+        tables.append(pd.DataFrame(table | {"layer": layer, "n_layers": len(one.layers), "n": len(columns[0])}))
     return _by_target(pd.concat(tables, ignore_index=True).dropna(subset=["score"]))
 
 
-def _at_best(one: Pivot, metric: str) -> tuple[np.ndarray, int]:
-    """Scores at the layer with the highest `r2_dev`, [split, target], and the layer chosen most often."""
-    dev = np.where(np.isnan(one.values["r2_dev"]), -np.inf, one.values["r2_dev"])  # [layers, splits, targets]
-    position = dev.argmax(axis=0)
-    score = np.take_along_axis(one.values[metric], position[None], axis=0)[0]
-    score = np.where(np.isfinite(dev.max(axis=0)), np.minimum(score, 1.0), np.nan)
-    return score, int(one.layers[np.bincount(position.ravel(), minlength=len(one.layers)).argmax()])
-
-
 def _over_subjects(scores: pd.DataFrame, metric: str, targets: pd.DataFrame | None, subject: str) -> pd.DataFrame:
-    chosen = nested_choice(scores, metric, targets, [subject]).rename(columns={subject: "subject"})
-    means = over_subjects(chosen, "features", ["estimator"])
+    chosen = nested_by_subject(scores, metric, targets, subject)
+    means = mean_of_subjects(chosen)
     often = chosen.groupby("features", sort=False)[["layer", "n_layers"]].agg(lambda layers: layers.mode().iloc[0])
     table = means.assign(low=means["score"] - means["sem_morey"], high=means["score"] + means["sem_morey"])
     table = table.join(often, on="features").rename(columns={"n_subjects": "n"})

@@ -25,23 +25,26 @@ from .style import (
 )
 
 
-def estimators_against(summary: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | None = None) -> FigureOf:
+def estimators_against(
+    summary: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | None = None, metric: str = "r2"
+) -> FigureOf:
     """Draw one estimator against another: a point per feature set, layer and target.
 
     Parameters
     ----------
     summary : DataFrame
-        One row per features x layer x target x estimator, with `r2_median`.
+        One row per features x layer x target x estimator, with `<metric>_median`.
     a, b : str
         Estimators on the x and the y axis.
     looks : dict of str to Look, optional
+    metric : str
 
     Returns
     -------
     FigureOf
-        Points are medians over splits of R²; above the diagonal `b` is better. Values below -0.5 are drawn there.
+        Points are medians over splits; above the diagonal `b` is better. Values below -0.5 are drawn there.
     """
-    wide = summary.pivot(index=["features", "layer", "target"], columns="estimator", values="r2_median")[[a, b]]
+    wide = summary.pivot(index=["features", "layer", "target"], columns="estimator", values=f"{metric}_median")[[a, b]]
     data = wide.dropna().reset_index().rename_axis(columns=None)
     data[["x", "y"]] = data[[a, b]].clip(lower=FLOOR)
     above, n_splits = int((data[b] > data[a]).sum()), counted(int(summary["n_splits"].max()), "split")
@@ -50,18 +53,18 @@ def estimators_against(summary: pd.DataFrame, a: str, b: str, looks: dict[str, L
     return FigureOf(
         name=f"{a}_against_{b}",
         title=f"{a} against {b}",
-        caption=f"{a} against {b}. A point is the median over {n_splits} of R² (coefficient of determination) for one "
+        caption=f"{a} against {b}. A point is the median over {n_splits} of {METRICS[metric]} for one "
         f"feature set, layer and target (n = {len(data):,}, {n_targets}); above the diagonal {b} is better. No "
         "interval is drawn: see the paired differences."
         + (f" {below} points with a value below {FLOOR} are drawn there." if below else ""),
-        alt=f"Scatter of {len(data):,} points: {b} is better in {above} of them. Highest R²: {number(data[a].max())} "
+        alt=f"Scatter of {len(data):,} points: {b} is better in {above} of them. Highest: {number(data[a].max())} "
         f"with {a}, {number(data[b].max())} with {b}.",
         data=data,
-        draw=partial(_draw_scatter, a=a, b=b, looks=looks),
+        draw=partial(_draw_scatter, a=a, b=b, looks=looks, metric=metric),
     )
 
 
-def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | None) -> Figure:
+def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | None, metric: str) -> Figure:
     looks = looks or feature_looks(data["features"])
     figure, (axis,) = panels(1, height=78.0, extra=10.0)
     values = data[["x", "y"]].to_numpy()
@@ -69,8 +72,8 @@ def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | N
     axis.plot([low, high], [low, high], color="0.6", linewidth=0.7, zorder=0)
     scatter_by(axis, data["x"], data["y"], [looks[name] for name in data["features"]])
     axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    axis.set_xlabel(f"{a}: median R² over splits", fontsize=SMALL)
-    axis.set_ylabel(f"{b}: median R² over splits", fontsize=SMALL)
+    axis.set_xlabel(f"{a}: {METRICS[metric].split(' (')[0]}", fontsize=SMALL)
+    axis.set_ylabel(f"{b}: {METRICS[metric].split(' (')[0]}", fontsize=SMALL)
     surround(figure, entries={name: handle(looks[name], line=False) for name in data["features"].unique()})
     return figure
 

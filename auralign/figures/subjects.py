@@ -2,9 +2,12 @@
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..analysis.standing import FEWEST_SUBJECTS
 from ..errors import DataError
 from .layer_axis import LayerAxis
 from .marks import band_opacity, draw_curve, name_sets, score_limits
@@ -51,31 +54,38 @@ def median_layers(
         Column of `layers`: `sem_morey`, `sem` or `sem_between`.
     looks : dict of str to Look, optional
     summary : DataFrame, optional
-        summary.tsv. Without two subjects the bands then are the quartiles over targets.
+        summary.tsv. Without subjects the bands then are the quartiles over targets; fewer than five subjects are then
+        drawn one by one.
 
     Returns
     -------
     FigureOf
-        Layers by relative depth, or by name where one feature set alone has several (`LayerAxis`). With two subjects or
-        more: means over subjects of their medians over targets, bands the error on either side.
-        Else the median over all targets.
+        Layers by relative depth, or by name where one feature set alone has several (`LayerAxis`). With five subjects
+        or more: means over subjects of their medians over targets, bands the error on either side. Of fewer subjects
+        the median over all targets, with a point per subject and no error. Else the median over all targets.
 
     Raises
     ------
     DataError
     """
     own = _rows(layers, estimator, metric, error)
-    over_subjects = bool((own["n_subjects"] >= 2).all())
+    over_subjects = bool((own["n_subjects"] >= FEWEST_SUBJECTS).all())
+    few = not over_subjects and bool((own["n_subjects"] > 0).any())
     data = own.assign(score=own["score"] if over_subjects else own["pooled"])
     low_high = data["score"] - data[error], data["score"] + data[error]
     words = f"bands: {ERRORS[error]}, on either side"
-    if not over_subjects and summary is not None:
+    people = None
+    if few:
+        low_high = np.nan, np.nan
+        people = _people(summary, estimator, metric, [])
+        words = _few(data, people)
+    elif not over_subjects and summary is not None:
         groups = summary[summary["estimator"] == estimator].groupby(["features", "layer"])[f"{metric}_median"]
         keys = pd.MultiIndex.from_frame(data[["features", "layer"]])
         low_high = tuple(groups.quantile(share).reindex(keys).to_numpy() for share in (0.25, 0.75))
         words = "bands: quartiles over targets (how much targets differ, no error of the median)"
     elif not over_subjects:
-        words = "no interval: there are no two subjects"
+        words = "no interval: nothing is known of subjects"
     places = LayerAxis.of(layers)
     data = data.assign(low=low_high[0], high=low_high[1], x=places.place(data), layer_name=places.name_of(data))
     best, n_targets = data.loc[data["score"].idxmax()], counted(int(data["n_targets"].max()), "target")
@@ -93,7 +103,7 @@ def median_layers(
         alt=f"Line plot of the median score against layer. Highest: {number(best.score)}, {best.features} "
         f"{places.at(best.features, best.layer)}. {_highest(data, 'features', places)}",
         data=data[columns].reset_index(drop=True),
-        draw=partial(_draw, panel=None, metric=metric, looks=looks, layers=places),
+        draw=partial(_draw, panel=None, metric=metric, looks=looks, layers=places, people=people),
     )
 
 
@@ -103,6 +113,7 @@ def region_layers(
     metric: str = "r2_corr",
     error: str = "sem_morey",
     looks: dict[str, Look] | None = None,
+    summary: pd.DataFrame | None = None,
 ) -> FigureOf:
     """Draw the median over targets per layer, one panel per region, one line per feature set.
 
@@ -110,24 +121,29 @@ def region_layers(
     ----------
     regions : DataFrame
         regions.tsv: as layers.tsv, with `region`.
-    estimator, metric, error, looks
+    estimator, metric, error, looks, summary
         As in `median_layers`.
 
     Returns
     -------
     FigureOf
-        Means over subjects of their medians over the region's targets, bands the error on either side; without two
-        subjects medians over the region's targets, and no band. Of more than 12 regions, those with most targets.
+        Means over subjects of their medians over the region's targets, bands the error on either side; with fewer than
+        five subjects medians over the region's targets, a point per subject, and no band. Of more than 12 regions,
+        those with most targets.
 
     Raises
     ------
     DataError
     """
     own = _rows(regions, estimator, metric, error)
-    over_subjects = bool((own["n_subjects"] >= 2).all())
+    over_subjects = bool((own["n_subjects"] >= FEWEST_SUBJECTS).all())
+    few = not over_subjects and bool((own["n_subjects"] > 0).any())
     sizes = own.groupby("region", sort=False)["n_targets"].max()
     kept = sizes.nlargest(MAX_PANELS).index
     data = own[own["region"].isin(kept)].copy()
+    people = _people(summary, estimator, metric, ["region"]) if few else None
+    if not over_subjects:
+        data["score"], data[error] = data["pooled"], np.nan
     data = data.assign(low=data["score"] - data[error], high=data["score"] + data[error])
     places = LayerAxis.of(regions)
     data = data.assign(x=places.place(data), layer_name=places.name_of(data))
@@ -143,13 +159,13 @@ def region_layers(
         caption=f"Scores ({METRICS[metric]}) on the test stimuli per layer and region, {estimator} "
         f"({listed(words, MAX_PANELS)}). Lines: {what} over the region's targets (of each target's median over "
         "splits); "
-        + (f"bands: {ERRORS[error]}, on either side." if over_subjects else "no interval: there are no two subjects.")
+        + (f"bands: {ERRORS[error]}, on either side." if over_subjects else f"{_few(data, people)}.")
         + (f" Not shown, with fewer targets: {listed(left_out)}." if len(left_out) else ""),
         alt=f"Line plots of the median score against layer, {counted(len(kept), 'region')}. Highest: "
         f"{number(best.score)}, {best.region}, {best.features} {places.at(best.features, best.layer)}. "
         f"{_highest(data, 'region', places)}",
         data=data[columns].reset_index(drop=True),
-        draw=partial(_draw, panel="region", metric=metric, looks=looks, layers=places),
+        draw=partial(_draw, panel="region", metric=metric, looks=looks, layers=places, people=people),
     )
 
 
@@ -166,6 +182,25 @@ def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> pd.Da
     return own
 
 
+def _people(summary: pd.DataFrame | None, estimator: str, metric: str, by: list[str]) -> pd.DataFrame | None:
+    """Score of every subject by layer (and region): the median over its targets, clipped as means over subjects are."""
+    if summary is None or "subject" not in summary:
+        return None
+    own = summary[summary["estimator"] == estimator].rename(columns={"roi": "region"})
+    keys = [*by, "features", "layer", "subject"]
+    score = own[f"{metric}_median"].clip(upper=1.0)
+    return score.groupby([own[key] for key in keys], sort=False).median().rename("score").reset_index()
+
+
+def _few(data: pd.DataFrame, people: pd.DataFrame | None) -> str:
+    """Say why there is no interval."""
+    n = int(data["n_subjects"].max())
+    if not n:
+        return "no interval: nothing is known of subjects"
+    points = "points: each subject's median over its targets; " if people is not None else ""
+    return f"{points}no interval: {counted(n, 'subject')}, of at least {FEWEST_SUBJECTS}"
+
+
 def _highest(data: pd.DataFrame, by: str, layers: LayerAxis) -> str:
     best = data.loc[data.groupby(by, sort=False)["score"].idxmax().dropna()]
     words = [
@@ -177,7 +212,12 @@ def _highest(data: pd.DataFrame, by: str, layers: LayerAxis) -> str:
 
 
 def _draw(
-    data: pd.DataFrame, panel: str | None, metric: str, looks: dict[str, Look] | None, layers: LayerAxis
+    data: pd.DataFrame,
+    panel: str | None,
+    metric: str,
+    looks: dict[str, Look] | None,
+    layers: LayerAxis,
+    people: pd.DataFrame | None = None,
 ) -> Figure:
     looks = looks or feature_looks(data["features"])
     names = [None] if panel is None else list(data[panel].unique())
@@ -191,13 +231,29 @@ def _draw(
             if len(curve):
                 look, opacity = looks[feature_set], band_opacity(len(features))
                 draw_curve(axis, curve, feature_set, look, None if several else place, opacity)
+                _draw_people(axis, people, curve, panel, None if several else place, look)
         if name is not None:
             title(axis, name)
         if not several:
             name_sets(axis, features)
     if several:
         layers.mark(axes, min(len(axes), PANEL_COLUMNS))
-    axes[0].set_ylim(*score_limits(data))
+    everyone = data[["score", "low", "high"]]
+    if people is not None:
+        everyone = pd.concat([everyone, people[["score"]].assign(low=np.nan, high=np.nan)])
+    axes[0].set_ylim(*score_limits(everyone))
     entries = {name: handle(looks[name]) for name in features if several}
     surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
     return figure
+
+
+def _draw_people(
+    axis: Axes, people: pd.DataFrame | None, curve: pd.DataFrame, panel: str | None, place: int | None, look: Look
+) -> None:
+    """Draw a point per subject at every layer of a curve; where all sets have one layer, at the set's place."""
+    if people is None:
+        return
+    keys = ["features", "layer"] if panel is None else [panel, "features", "layer"]
+    own = curve[[*keys, "x"]].merge(people, on=keys)
+    x = own["x"] if place is None else np.full(len(own), place)
+    axis.scatter(x, own["score"], s=7, color=look.colour, marker=look.marker, alpha=0.6, linewidths=0, label="subjects")

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..analysis.layer_choice import optimism_rows
 from ..errors import DataError
 from .layer_axis import LayerAxis
 from .marks import between, dodge
@@ -143,20 +144,18 @@ def optimism_gap(layer_choice: pd.DataFrame, estimator: str, metric: str = "r2_c
     ------
     DataError
     """
-    rows = (layer_choice["estimator"] == estimator) & (layer_choice["metric"] == metric)
-    own = layer_choice[rows & (layer_choice["layers"] == "all") & (layer_choice["n_layers"] > 1)]
-    if "target" in own and own["target"].notna().any():
-        own = own.assign(panel=own["target"])
-    else:
-        labels = [column for column in ("subject", "roi") if column in own]
-        own = own[own[labels].isna().all(axis=1)].assign(panel="all targets")
+    own = optimism_rows(layer_choice[layer_choice["estimator"] == estimator], metric)
+    single = "target" in own and own["target"].notna().any()
+    own = own.assign(panel=own["target"] if single else "all targets")
+    # of all targets, also of those that have no panel
+    gap, n_rows = own["gap"].mean(), len(own)
     own = own[own["panel"].isin(own["panel"].unique()[:MAX_PANELS])]
     if own.empty:
         raise DataError(
             f"no feature set has two layers with scores of {estimator!r} and {metric!r}: there is no choice."
         )
     data = own[["panel", "features", *RULES, "gap", "n_layers", "n_targets"]].reset_index(drop=True)
-    largest, gap = data.loc[data["gap"].idxmax()], data["gap"]
+    largest = data.loc[data["gap"].idxmax()]
     return FigureOf(
         name=f"optimism_{estimator}_{metric}",
         title=f"Optimism of the best layer, {estimator}",
@@ -165,10 +164,10 @@ def optimism_gap(layer_choice: pd.DataFrame, estimator: str, metric: str = "r2_c
         "other is read), blue diamonds inside the development stimuli. The line between the ends is the optimism; "
         f"medians over splits, no interval. {counted(data['features'].nunique(), 'feature set')} of two layers or "
         f"more, {counted(int(data.groupby('features')['n_targets'].sum().max()), 'target')}; mean optimism "
-        f"{gap.mean():+.3f}.",
+        f"{gap:+.3f}.",
         alt=f"Scores by three ways to choose the layer. Optimism (on the test stimuli minus inside development) is "
-        f"largest for {largest.features}, {largest.panel}: {largest.gap:+.3f}; on average {gap.mean():+.3f} over "
-        f"{len(data)} rows.",
+        f"largest for {largest.features}, {largest.panel}: {largest.gap:+.3f}; on average {gap:+.3f} over "
+        f"{n_rows} rows.",
         data=data,
         draw=partial(_draw_gap, metric=metric),
     )

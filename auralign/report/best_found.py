@@ -3,11 +3,15 @@
 import pandas as pd
 
 from ..figures.style import counted, listed
+from ..metrics import MEANING
 from ..results import Results
 from .findings import Finding, Group
 from .recovery import EXPECTED, recovery
 from .split_scores import Best, SplitScores
 from .wording import interval, p_value, percent, score, signed
+
+# by `features`, `estimator` and `layers` the rows of layer_choice.tsv that are of all layers
+ALL_LAYERS = "all"
 
 
 def recovered(results: Results) -> Group | None:
@@ -20,8 +24,8 @@ def recovered(results: Results) -> Group | None:
         reached = listed([f"{row.target} {score(row.reached)} of {score(row.ceiling)}" for row in rows.itertuples()], 8)
         text = f"{counted(len(rows), 'response')} of {len(table)}, expected to be {EXPECTED[expected]}: {reached}."
         findings.append(Finding(word, text))
-    note = "Score reached by the best feature set, layer and estimator, of the known ceiling."
-    return Group("What was put in, and what was found", findings, "summary.tsv", note)
+    note = "r2_corr reached by the best feature set and estimator, of the known ceiling, which is not free of noise."
+    return Group("What was put in, and what was found", findings, "scores.parquet", note)
 
 
 def _short(verdict: str) -> str:
@@ -31,40 +35,47 @@ def _short(verdict: str) -> str:
 
 def best_predictions(splits: SplitScores) -> Group:
     """Say what predicts each target best, or of many targets how well each feature set does over all of them."""
-    best = splits.best_layers()
-    level = percent(splits.level)
+    metric, level = splits.metric, percent(splits.level)
     note = (
-        f"r2_corr is the squared correlation of prediction and response on the test stimuli. Intervals are {level} "
-        f"intervals of the mean over {splits.n_splits} splits, corrected for splits sharing stimuli: they say how far "
-        "other stimuli could move a score, not other subjects, and are not adjusted for the number of comparisons. A "
-        "difference with an adjusted p was among the tests; of the others only the interval is known."
+        f"{metric} is {MEANING[metric]}; means over {splits.n_splits} splits, at the layers that the development "
+        f"stimuli choose. Intervals are {level} intervals of the mean over splits, corrected for splits sharing "
+        "stimuli: they say how far other stimuli could move a score, not other subjects, and are not adjusted for the "
+        "number of comparisons. A difference with an adjusted p was among the tests; of the others only the interval "
+        "is known."
     )
     if splits.many:
-        source = "summary.tsv, scores.parquet, layers.tsv and regions.tsv"
-        return Group("Prediction over all targets", _over_many_targets(splits, best), source, note)
+        source = "scores.parquet and layer_choice.tsv"
+        return Group("Prediction over all targets", _over_many_targets(splits), source, note)
+    best = splits.by_target()
     targets = list(dict.fromkeys(one.target for one in best))
     findings = [Finding(target, _best_of([one for one in best if one.target == target], splits)) for target in targets]
-    return Group("What predicts each target best", findings, "summary.tsv, scores.parquet and comparisons.tsv", note)
+    return Group("What predicts each target best", findings, "scores.parquet and comparisons.tsv", note)
 
 
 def place(one: Best) -> str:
-    """Name where a score was reached: `untrained (layer 9, encoder09, the best of 10; ridge)`."""
+    """Name where a score was reached: `untrained (most often layer 9, encoder09, of 10; ridge)`."""
     if one.n_layers == 1:
         return f"{one.features} ({one.estimator})"
-    return f"{one.features} (layer {one.layer}, {one.layer_name}, the best of {one.n_layers}; {one.estimator})"
+    return f"{one.features} (most often layer {one.layer}, {one.layer_name}, of {one.n_layers}; {one.estimator})"
+
+
+def best_first(rows: list[Best]) -> list[Best]:
+    """Order scores from the highest down, unknown ones last."""
+    return sorted((one for one in rows if one.score == one.score), key=lambda one: -one.score) or rows[:1]
 
 
 def _best_of(rows: list[Best], splits: SplitScores) -> str:
     """Compare the best feature set of one target with the next one, of the same estimator."""
-    rows = sorted(rows, key=lambda one: -one.score)
+    rows = best_first(rows)
     first = rows[0]
-    reached = f"r2_corr {score(first.score)} (median of {splits.n_splits} splits; {_mean(first)})"
-    if first.low <= splits.chance:
+    reached = f"{splits.metric} {score(first.score)} (interval {interval(first.low, first.high)})"
+    if not first.above_chance:
+        without = f"without any relation r2_corr {score(splits.chance)} is to be expected"
         return (
-            f"not clearly above chance in any feature set. The highest score is that of {place(first)}: {reached}; "
-            f"without any relation {score(splits.chance)} is to be expected."
+            f"not clearly above chance in any feature set. The highest score is that of {place(first)}: {reached}"
+            f"{'' if splits.metric == 'r2' else f'; {without}'}."
         )
-    text = f"best predicted by {place(first)}: {reached}{_corrected(first)}{_of_ceiling(first, splits.results)}."
+    text = f"best predicted by {place(first)}: {reached}{_of_ceiling(first, splits)}."
     second = _rival(first, rows, splits.results)
     if second is None:
         return text
@@ -82,18 +93,10 @@ def _rival(first: Best, rows: list[Best], results: Results) -> Best | None:
     return max(rivals, key=lambda one: one.score, default=None)
 
 
-def _mean(one: Best) -> str:
-    return f"mean {score(one.mean)}, interval {interval(one.low, one.high)}"
-
-
-def _corrected(one: Best) -> str:
-    return "" if one.corrected is None else f", {score(one.corrected)} when corrected for noise"
-
-
-def _of_ceiling(one: Best, results: Results) -> str:
-    """Set a score against the noise ceiling of its target, where responses are repeated."""
-    targets = results.targets
-    if "noise_ceiling" not in targets:
+def _of_ceiling(one: Best, splits: SplitScores) -> str:
+    """Set a score that is not corrected for noise against the noise ceiling of its target, where there is one."""
+    targets = splits.results.targets
+    if splits.metric != "r2_corr" or "noise_ceiling" not in targets:
         return ""
     ceiling = float(targets.loc[targets["target"] == one.target, "noise_ceiling"].iloc[0])
     return f", {percent(one.score / ceiling)} of the noise ceiling of {score(ceiling)}" if ceiling > 0 else ""
@@ -103,75 +106,81 @@ def _lead(first: Best, second: Best, splits: SplitScores) -> str:
     """Say whether the difference of two scores is significant: by its test where there is one, else by its interval."""
     mean, low, high = splits.difference(first, second)
     text = f"the mean difference is {signed(mean)} (interval {interval(low, high, signed)})"
-    tested = _tested(splits.results.comparisons, first, second)
+    tested = _tested(splits.results.comparisons, first, second, splits.metric)
     if tested is not None:
         word = "significant" if tested["significant"] else "not significant"
         return f"{text}: {word} (adjusted p {p_value(tested['p_fdr'])})."
     return f"{text}: the interval {'includes' if low <= 0.0 <= high else 'excludes'} 0."
 
 
-def _tested(comparisons: pd.DataFrame, first: Best, second: Best) -> dict | None:
-    """Find the test of r2_corr between two scores, whichever of them is its side a."""
+def _tested(comparisons: pd.DataFrame, first: Best, second: Best, metric: str) -> dict | None:
+    """Find the test of two scores at nested layers, whichever is its side a; of a single layer there is no choice."""
     for a, b in ((first, second), (second, first)):
-        same = (comparisons["metric"] == "r2_corr") & (comparisons["target"] == first.target)
-        for side_of, one in (("a", a), ("b", b)):
-            for key in ("features", "layer", "estimator"):
-                same &= comparisons[f"{side_of}_{key}"] == getattr(one, key)
-            if f"{side_of}_layer_choice" in comparisons:  # results of earlier versions have only given and best ones
-                same &= comparisons[f"{side_of}_layer_choice"] != "nested"
+        same = (comparisons["metric"] == metric) & (comparisons["target"] == first.target)
+        for side, one in (("a", a), ("b", b)):
+            for key in ("features", "estimator"):
+                same &= comparisons[f"{side}_{key}"] == getattr(one, key)
+            if one.n_layers > 1:  # the tests of earlier versions are at best or given layers
+                choice = f"{side}_layer_choice"
+                same &= comparisons[choice] == "nested" if choice in comparisons else False
         if same.any():
             row = comparisons[same].iloc[0]
             return {"significant": bool(row["significant"]), "p_fdr": float(row["p_fdr"])}
     return None
 
 
-def _over_many_targets(splits: SplitScores, best: list[Best]) -> list[Finding]:
-    results = splits.results
-    n_targets = results.summary["target"].nunique()
+def _over_many_targets(splits: SplitScores) -> list[Finding]:
+    results, rows = splits.results, best_first(splits.overall())
+    n_targets = counted(results.summary["target"].nunique(), "target")
+    if splits.over_people:
+        what = f"mean over {counted(splits.n_subjects, 'subject')} of each one's median over targets; interval between"
+        what += " subjects"
+    else:
+        what = f"median over {n_targets} in every split, mean over splits; interval"
     findings = []
-    for one in sorted(best, key=lambda one: -one.score):
-        share = splits.share_above_chance(one)
-        where = f"at layer {one.layer} ({one.layer_name}, the best of {one.n_layers}), " if one.n_layers > 1 else ""
+    for one in rows:
+        layer = f", most often at layer {one.layer} ({one.layer_name}, of {one.n_layers})" if one.n_layers > 1 else ""
+        above = splits.share_above_chance(one.features, one.estimator)
         text = (
-            f"{where}with {one.estimator}, r2_corr {score(one.score)} (median over {counted(n_targets, 'target')} of "
-            f"the median over {splits.n_splits} splits; median over targets split by split: {_mean(one)})"
-            f"{_corrected(one)}. In {percent(share)} of the targets the interval lies above chance "
-            f"({score(splits.chance)})."
+            f"with {one.estimator}{layer}, {splits.metric} {score(one.score)} ({what} {interval(one.low, one.high)}). "
+            f"{percent(above)} of {n_targets} are predicted above chance ({_chance(splits)})."
         )
-        text += _over_subjects(results, one) + _over_regions(results, one)
-        findings.append(Finding(one.features, text))
-    first = max(best, key=lambda one: one.score)
-    second = _rival(first, best, results)
+        findings.append(Finding(one.features, text + _subjects_one_by_one(splits, one) + _over_regions(splits, one)))
+    second = _rival(rows[0], rows, results)
     if second is not None:
-        names = f"{first.features} and {second.features}, each at its best layer"
-        findings.append(Finding("First and second", f"{names}: {_lead(first, second, splits)}"))
+        names = f"{rows[0].features} and {second.features}"
+        findings.append(Finding("First and second", f"{names}: {_lead(rows[0], second, splits)}"))
     return findings
 
 
-def _row(table: pd.DataFrame, one: Best) -> pd.DataFrame:
-    same = (table["features"] == one.features) & (table["estimator"] == one.estimator) & (table["layer"] == one.layer)
-    return table[same & (table["metric"] == "r2_corr")]
+def _chance(splits: SplitScores) -> str:
+    if splits.metric == "r2":
+        return "the interval of r2 lies above 0"
+    return f"the interval of r2_corr lies above {score(splits.chance)}"
 
 
-def _over_subjects(results: Results, one: Best) -> str:
-    layers = results.get("layers")
-    rows = pd.DataFrame() if layers is None else _row(layers, one)
-    if rows.empty or rows["n_subjects"].iloc[0] < 2:
+def _subjects_one_by_one(splits: SplitScores, one: Best) -> str:
+    """Name the scores of few subjects, of which there is no mean."""
+    if not splits.n_subjects or splits.over_people:
         return ""
-    row = rows.iloc[0]
-    return (
-        f" The mean over {counted(int(row['n_subjects']), 'subject')} of their medians is {score(row['score'])} "
-        f"(standard error between subjects {score(row['sem_between'])})."
-    )
+    own = splits.of_people
+    own = own[(own["features"] == one.features) & (own["estimator"] == one.estimator)]
+    words = [f"{row.subject} {score(row.score)}" for row in own.itertuples()]
+    return f" Subject by subject (medians over targets and splits): {listed(words)}."
 
 
-def _over_regions(results: Results, one: Best) -> str:
-    regions = results.get("regions")
-    rows = pd.DataFrame() if regions is None else _row(regions, one).dropna(subset="score")
+def _over_regions(splits: SplitScores, one: Best) -> str:
+    """Name the regions with the highest and the lowest score, from layer_choice.tsv."""
+    table = splits.results.get("layer_choice")
+    if table is None or "roi" not in table:
+        return ""
+    same = (table["features"] == one.features) & (table["estimator"] == one.estimator)
+    same &= (table["metric"] == splits.metric) & (table["layers"] == ALL_LAYERS) & table["roi"].notna()
+    rows = table[same].dropna(subset="nested")
     if len(rows) < 2:
         return ""
-    high, low = rows.loc[rows["score"].idxmax()], rows.loc[rows["score"].idxmin()]
+    high, low = rows.loc[rows["nested"].idxmax()], rows.loc[rows["nested"].idxmin()]
     return (
-        f" Of {counted(len(rows), 'region')} it is highest in {high['region']} ({score(high['score'])}) and lowest in "
-        f"{low['region']} ({score(low['score'])})."
+        f" Of {counted(len(rows), 'region')} it is highest in {high['roi']} ({score(high['nested'])}) and lowest in "
+        f"{low['roi']} ({score(low['nested'])}; medians over targets and splits)."
     )

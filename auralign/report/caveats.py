@@ -2,8 +2,11 @@
 
 import pandas as pd
 
+from ..analysis.layer_choice import optimism_rows
 from ..figures.style import counted, listed
 from ..results import Results
+from ..series import early_steps
+from .headline import about_people
 from .split_scores import SplitScores
 from .wording import score
 
@@ -25,6 +28,7 @@ def find_caveats(results: Results, splits: SplitScores) -> list[str]:
     list of str
     """
     found = [
+        about_people(splits),
         optimism(results),
         _at_chance(splits),
         _controls(results),
@@ -36,46 +40,37 @@ def find_caveats(results: Results, splits: SplitScores) -> list[str]:
 
 
 def optimism(results: Results) -> str:
-    """Say by how much choosing the best layer on the reported scores flatters them.
+    """Say how much higher scores would be at the best layer on the test stimuli, which is not where they are read.
 
-    `gap` of layer_choice.tsv: the highest median over the test splits, minus the score of layers chosen inside the
-    development stimuli.
+    `gap` of layer_choice.tsv (`optimism_rows`): the highest median over the test splits, minus the score of layers
+    chosen inside the development stimuli; its mean is the one that the figure of each estimator names.
     """
     table = results.get("layer_choice")
-    several = results.summary.groupby("features")["layer"].nunique()
-    if several.max() < 2:
+    if table is None or results.summary.groupby("features")["layer"].nunique().max() < 2:
         return ""
-    text = (
-        "The best layer of each feature set is chosen on the same scores that are reported, which flatters sets with "
-        "many layers."
-    )
-    if table is None:
-        return text
-    rows = table[(table["metric"] == "r2_corr") & (table["layers"] == "all") & (table["n_layers"] > 1)]
-    if "target" in rows and rows["target"].notna().any():
-        rows, each = rows[rows["target"].notna()], "targets"
-    else:
-        groups = [column for column in ("subject", "roi") if column in rows]
-        rows, each = rows[rows[groups].isna().all(axis=1)] if groups else rows, "feature sets"
-    rows = rows.dropna(subset="gap")
+    rows = optimism_rows(table[~table["features"].isin(early_steps(results.features))], results.metric)
     if rows.empty:
-        return text
+        return ""
+    means = rows.groupby("estimator", sort=False)["gap"].mean()
     top = rows.loc[rows["gap"].idxmax()]
-    of = f" on {top['target']}" if each == "targets" else ", each target at its own layer"
-    where = f"{top['features']}{of}, {top['estimator']}: {score(top['naive'])} becomes {score(top['nested'])}"
-    text += " Chosen inside the development stimuli instead, the scores are lower by "
+    of = f" on {top['target']}" if "target" in top and pd.notna(top["target"]) else ", each target at its own layer"
+    where = f"{top['features']}{of}, {top['estimator']}: {score(top['nested'])} becomes {score(top['naive'])}"
+    several = len(results.estimators) > 1
+    each = listed([f"{score(mean)}{f' with {name}' if several else ''}" for name, mean in means.items()])
+    text = (
+        "Scores are read at layers chosen inside the development stimuli. The layer that is best on the test stimuli "
+        f"looks better ({results.metric}, medians over splits) by {each}"
+    )
     if len(rows) > 1:
-        text += f"{score(rows['gap'].mean())} on average and by {score(top['gap'])} at most ({where})."
-    else:
-        text += f"{score(top['gap'])} ({where})."
-    return text + " See the table of layer choices."
+        text += f" on average and by {score(top['gap'])} at most"
+    return f"{text} ({where}), for being chosen there and for nothing else. See the table of layer choices."
 
 
 def _at_chance(splits: SplitScores) -> str:
     if splits.many:
         return ""
-    best = splits.best_layers()
-    above = {one.target for one in best if one.low > splits.chance}
+    best = splits.by_target()
+    above = {one.target for one in best if one.above_chance}
     lost = [target for target in dict.fromkeys(one.target for one in best) if target not in above]
     if not lost:
         return ""

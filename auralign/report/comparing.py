@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..figures.style import counted, listed
 from ..results import Results
-from .best_found import place
+from .best_found import best_first, place
 from .findings import Finding
 from .shown import Shown, show
 from .sources import without_folders
@@ -45,7 +45,8 @@ def compare_results(results: list[Results], splits: list[SplitScores], labels: l
     labels : list of str
         What the page calls each result.
     """
-    paired = all(_stimuli_and_splits(a) == _stimuli_and_splits(b) for a, b in pairwise(results))
+    alike = all(a.metric == b.metric for a, b in pairwise(results))
+    paired = alike and all(_stimuli_and_splits(a) == _stimuli_and_splits(b) for a, b in pairwise(results))
     shared = _shared_targets(splits)
     best = [{one.target: one for one in _best_of_targets(own)} for own in splits]
     intro = f"{len(results)} results: {listed(labels)}. "
@@ -54,8 +55,15 @@ def compare_results(results: list[Results], splits: list[SplitScores], labels: l
     elif paired:
         intro += (
             "They have the same stimuli and splits, so that differences are paired over splits (interval of level "
-            f"{percent(splits[0].level)}, corrected for splits sharing stimuli). Each target is taken at the best "
-            "feature set, layer and estimator of each result, a choice on these same scores."
+            f"{percent(splits[0].level)}, corrected for splits sharing stimuli). Scores are {splits[0].metric}, means "
+            "over splits, at layers chosen inside the development stimuli; each target is taken with the best feature "
+            "set and estimator of each result, a choice on these same scores."
+        )
+    elif not alike:
+        metrics = listed([f"{label}: {own.metric}" for label, own in zip(labels, results, strict=True)])
+        intro += (
+            f"They are read by different metrics ({metrics}), so that their scores cannot be set against each other. "
+            "Give both the same `metric`."
         )
     else:
         intro += (
@@ -79,9 +87,9 @@ def _shared_targets(splits: list[SplitScores]) -> list[str | None]:
 
 
 def _best_of_targets(splits: SplitScores) -> list[Best]:
-    """Return for each target the best feature set, layer and estimator."""
+    """Return for each target the best feature set and estimator."""
     found: dict[str | None, Best] = {}
-    for one in splits.best_layers():
+    for one in best_first(splits.overall() if splits.many else splits.by_target()):
         if one.target not in found or one.score > found[one.target].score:
             found[one.target] = one
     return list(found.values())
@@ -95,7 +103,7 @@ def _finding(
     text = f"{reached}."
     first, second = order[:2]
     if paired:
-        a, b = (splits[n].of(best[n].features, best[n].estimator, best[n].layer, target) for n in (first, second))
+        a, b = (splits[n].of(best[n].features, best[n].estimator, target) for n in (first, second))
         mean, low, high = splits[first].mean_interval(a - b)
         verdict = "the interval includes 0: not significant" if low <= 0.0 <= high else "the interval excludes 0"
         text += (

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from ..errors import DataError
 from ..figures import all_figures
 from ..results import Results, read_results
-from ..summary import headline
 from . import methods, sources
 from .best_found import best_predictions, recovered
 from .caveats import find_caveats
 from .comparing import compare_results
 from .findings import Group
+from .headline import details, details_title, headline
 from .pictures import Picture, embed
 from .split_scores import SplitScores
 from .tables_shown import tables_of
@@ -23,7 +23,7 @@ from .tests_found import above_chance, comparisons, hypotheses, selected, unique
 
 ASSETS = {"style": "report.css", "script": "report.js", "library": "vendor/dataTables.min.js"}
 
-# columns of the table at the top of the page
+# columns of the table under the headline of the page
 MAX_GLANCE = 12
 
 
@@ -105,7 +105,10 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
         "provenance": results.provenance,
         "config": results.provenance["config"],
         "synthetic": results.synthetic,
-        "glance": glance(results),
+        "metric": splits.metric,
+        "headline": headline(splits),
+        "glance": glance(splits),
+        "glance_title": details_title(splits),
         "question": methods.describe_question(results),
         "groups": find(results, splits),
         "caveats": find_caveats(results, splits),
@@ -152,9 +155,9 @@ def find(results: Results, splits: SplitScores) -> list[Group]:
     return [group for group in groups if group is not None and group.findings]
 
 
-def glance(results: Results) -> pd.DataFrame | None:
-    """Return the headline table, target by feature set and estimator; None where it is too wide to be taken in."""
-    table = headline(results.summary)
+def glance(splits: SplitScores) -> pd.DataFrame | None:
+    """Return the table of the headline, target by feature set and estimator; None where it is too wide to take in."""
+    table = details(splits)
     return table if len(table.columns) <= MAX_GLANCE else None
 
 

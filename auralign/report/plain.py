@@ -1,16 +1,22 @@
 """What was found, as plain text for a terminal."""
 
+import textwrap
+
 from ..results import Results
-from ..summary import headline
+from .headline import details, details_title, headline
 from .recovery import recovery
+from .split_scores import SplitScores
+
+WIDTH = 100
 
 
 def describe(results: Results) -> str:
     """Return the headline of a result, and what was recovered of a synthetic one, as plain text."""
-    parts = [
-        f"{results.name}: median r2_corr over splits, best layer (chosen on these scores)\n",
-        headline(results.summary).to_string(),
-    ]
+    splits = SplitScores(results)
+    said = headline(splits)
+    sentences = [f"{results.name}: {said.sentence}", *([said.people] if said.people else [])]
+    parts = [textwrap.fill(sentence, WIDTH, break_long_words=False, break_on_hyphens=False) for sentence in sentences]
+    parts += [f"\n{details_title(splits)}:\n", details(splits).to_string()]
     recovered = recovery(results)
     if recovered is not None:
         table = recovered[["target", "ceiling", "reached", "expected", "verdict"]]

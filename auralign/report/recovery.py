@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ..analysis.standing import nested_values
 from ..results import Results
 
 # share of the ceiling from which a response counts as recovered, and the score below which nothing was found
@@ -17,16 +18,28 @@ def recovery(results: Results) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame or None
-        Per target: `driven_by`, `expected` (recovered, partly, not), `ceiling`, `reached` (best median r2_corr of any
-        feature set, layer and estimator), `share` (reached / ceiling), `by` and `verdict`; None without known ceilings.
+        Per target: `driven_by`, `expected` (recovered, partly, not), `ceiling`, `reached` (highest mean over splits of
+        r2_corr, which is what ceilings are of, of any feature set and estimator at nested layers), `share` (reached /
+        ceiling), `by` and `verdict`; None without known ceilings.
     """
     summary = results.summary
     if not results.synthetic or not {"ceiling", "expected"} <= set(summary.columns):
         return None
-    best = summary.loc[summary.groupby("target", sort=False)["r2_corr_median"].idxmax()].copy()
-    best["reached"] = best["r2_corr_median"]
+    tables = [
+        pd.DataFrame(
+            {
+                "target": one.targets,
+                "reached": pd.DataFrame(one.values["r2_corr"]).mean(),
+                "by": f"{one.features}, {one.estimator}",
+            }
+        )
+        for one in nested_values(results.scores, ["r2_corr"])
+    ]
+    reached = pd.concat(tables, ignore_index=True)
+    reached = reached.dropna(subset="reached")
+    best = reached.loc[reached.groupby("target", sort=False)["reached"].idxmax()]
+    best = results.targets.merge(best, on="target")
     best["share"] = best["reached"] / best["ceiling"]
-    best["by"] = best["features"] + ", layer " + best["layer"].astype(str) + ", " + best["estimator"]
     best["verdict"] = [_verdict(row.expected, row.reached, row.share) for row in best.itertuples()]
     columns = ["target", "driven_by", "expected", "ceiling", "reached", "share", "by", "verdict"]
     return best[[column for column in columns if column in best]].reset_index(drop=True)

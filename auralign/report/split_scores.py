@@ -1,4 +1,4 @@
-"""Scores of every split, and intervals of their means that allow for splits sharing stimuli."""
+"""Scores of the headline: every feature set at nested layers, with intervals over splits or over subjects."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,48 +6,59 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..analysis.aggregate import Pivot, pivot
+from ..analysis.standing import (
+    FEWEST_SUBJECTS,
+    MANY_TARGETS,
+    Nested,
+    mean_of_subjects,
+    mean_over_splits,
+    nested_by_subject,
+    nested_values,
+)
 from ..results import Results
-from ..statistics import corrected_interval
-from ..summary import MANY_TARGETS
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best layer of one feature set and estimator, for one target or for the median over many.
+    """One feature set and estimator at nested layers, for one target or for all of them together.
 
     Attributes
     ----------
     features, estimator : str
     target : str or None
-        None: the median over all targets.
+        None: over all targets, split by split the mean of up to 24 and the median of more.
+    score, low, high : float
+        Of the primary metric: mean over splits and its interval (`SplitScores.mean_interval`); over all targets of five
+        or more subjects mean over subjects and the interval between subjects.
+    median : float
+        Median over splits; of one target it is `nested` of layer_choice.tsv.
     layer : int
     layer_name : str
+        Chosen most often, which describes the score and is not the only layer in it.
+    layer_share : float
+        Share of splits (and targets) in which it was chosen.
     n_layers : int
-        Among which it was chosen.
-    score : float
-        Median over splits of r2_corr, as in summary.tsv (of many targets: the median of these).
-    mean, low, high : float
-        Mean over splits and its interval (`SplitScores.mean_interval`).
-    corrected : float or None
-        r2_corr_c2, the same median corrected for noise, where there is one.
+    above_chance : bool
+        Whether the interval over splits lies above what no relation gives: of r2_corr above `SplitScores.chance`, where
+        the primary metric is r2 of r2 above 0. Whether a target is predicted does not depend on noise correction.
     """
 
     features: str
     estimator: str
     target: str | None
-    layer: int
-    layer_name: str
-    n_layers: int
     score: float
-    mean: float
     low: float
     high: float
-    corrected: float | None = None
+    median: float
+    layer: int
+    layer_name: str
+    layer_share: float
+    n_layers: int
+    above_chance: bool
 
 
 class SplitScores:
-    """r2_corr of every split, by feature set, estimator, layer and target.
+    """Scores of every split at the layer that its development stimuli choose, in the primary metric of a result.
 
     Parameters
     ----------
@@ -57,6 +68,7 @@ class SplitScores:
     def __init__(self, results: Results):
         self.results = results
         self.level = results.level
+        self.metric = results.metric
         splits = results.provenance["splits"]
         self.n_train, self.n_test = (
             np.array([len(split[part]) for split in splits]) for part in ("development", "test")
@@ -64,13 +76,30 @@ class SplitScores:
         self.n_splits = len(splits)
 
     @cached_property
-    def _pivots(self) -> dict[tuple[str, str], Pivot]:
-        return {(one.features, one.estimator): one for one in pivot(self.results.scores, ["r2_corr"])}
+    def _nested(self) -> dict[tuple[str, str], Nested]:
+        metrics = list(dict.fromkeys([self.metric, "r2_corr"]))
+        return {(one.features, one.estimator): one for one in nested_values(self.results.scores, metrics)}
 
     @property
     def many(self) -> bool:
         """Whether there are so many targets that only their median is put into sentences."""
         return self.results.summary["target"].nunique() > MANY_TARGETS
+
+    @property
+    def n_subjects(self) -> int:
+        """How many people the targets are of; 0 where that is not known."""
+        targets = self.results.targets
+        return targets["subject"].nunique() if "subject" in targets else 0
+
+    @property
+    def over_people(self) -> bool:
+        """Whether there are enough subjects for scores and intervals over subjects."""
+        return self.n_subjects >= FEWEST_SUBJECTS
+
+    @property
+    def n_complete(self) -> int:
+        """How many of few targets take part in scores over all targets: those with a score in every split."""
+        return min(int(one.complete.sum()) for one in self._nested.values())
 
     @property
     def chance(self) -> float:
@@ -80,17 +109,12 @@ class SplitScores:
         """
         return float((1.0 / (2.0 * (self.n_test - 1))).mean())
 
-    def of(self, features: str, estimator: str, layer: int, target: str | None) -> np.ndarray:
-        """Return the scores over splits, [n_splits]; without a target the median over all targets."""
-        values = self.all_targets(features, estimator, layer)
+    def of(self, features: str, estimator: str, target: str | None, metric: str | None = None) -> np.ndarray:
+        """Return the scores over splits, [n_splits]; without a target of all targets together."""
+        one, metric = self._nested[features, estimator], metric or self.metric
         if target is None:
-            return np.median(values, axis=1)
-        return values[:, list(self._pivots[features, estimator].targets).index(target)]
-
-    def all_targets(self, features: str, estimator: str, layer: int) -> np.ndarray:
-        """Return the scores of one layer, [n_splits, n_targets]."""
-        one = self._pivots[features, estimator]
-        return one.values["r2_corr"][list(one.layers).index(layer)]
+            return one.over_targets(metric)
+        return one.values[metric][:, list(one.targets).index(target)]
 
     def mean_interval(self, values: np.ndarray) -> tuple[float, float, float]:
         """Return the mean over splits with its interval mean -+ t sqrt((1/k + n_test/n_dev) var).
@@ -100,52 +124,77 @@ class SplitScores:
         Parameters
         ----------
         values : ndarray, shape (n_splits,)
+            Splits without a value (NaN) are left out.
         """
-        low, high = corrected_interval(values[:, None], self.n_train, self.n_test, self.level)
-        return float(values.mean()), float(low[0]), float(high[0])
+        mean, low, high = mean_over_splits(values[:, None], self.n_train, self.n_test, self.level)
+        return float(mean[0]), float(low[0]), float(high[0])
 
-    def share_above_chance(self, best: Best) -> float:
-        """Return the share of targets whose interval at one layer lies above `chance`."""
-        values = self.all_targets(best.features, best.estimator, best.layer)
-        low, _ = corrected_interval(values, self.n_train, self.n_test, self.level)
-        return float((low > self.chance).mean())
+    def share_above_chance(self, features: str, estimator: str) -> float:
+        """Return the share of targets that are predicted above chance."""
+        metric, chance = self._against_chance
+        values = self._nested[features, estimator].values[metric]
+        return float((mean_over_splits(values, self.n_train, self.n_test, self.level)[1] > chance).mean())
 
-    def best_layers(self) -> list[Best]:
-        """Choose for every feature set, estimator and target the layer with the highest median over splits.
+    @property
+    def _against_chance(self) -> tuple[str, float]:
+        """Return the score by which above chance is decided, and what it is without any relation."""
+        return ("r2", 0.0) if self.metric == "r2" else ("r2_corr", self.chance)
 
-        As in the headline table: a choice on the scores that are reported. Of many targets the layer with the highest
-        median over targets.
-        """
-        summary = self.results.summary
-        scores = [c for c in ("r2_corr_median", "r2_corr_c2_median") if c in summary]
+    def _above(self, features: str, estimator: str, target: str | None) -> bool:
+        metric, chance = self._against_chance
+        return self.mean_interval(self.of(features, estimator, target, metric))[1] > chance
+
+    def by_target(self) -> list[Best]:
+        """Return every target, feature set and estimator; nothing where targets are many."""
         if self.many:
-            keys = ["features", "estimator", "layer", "layer_name"]
-            summary = summary.groupby(keys, sort=False)[scores].median().reset_index().assign(target=None)
-        groups = summary.groupby(["target", "features", "estimator"], sort=False, dropna=False)
-        return [self._best(rows) for _, rows in groups]
+            return []
+        names = dict.fromkeys(self.results.summary["target"])
+        return [self._best(one, target) for target in names for one in self._nested.values()]
 
-    def _best(self, rows: pd.DataFrame) -> Best:
-        row = rows.loc[rows["r2_corr_median"].idxmax()]
-        layer = int(row["layer"])
-        mean, low, high = self.mean_interval(self.of(row["features"], row["estimator"], layer, row["target"]))
-        corrected = row.get("r2_corr_c2_median")
+    def overall(self) -> list[Best]:
+        """Return every feature set and estimator, over all targets."""
+        return [self._best(one, None) for one in self._nested.values()]
+
+    def _best(self, one: Nested, target: str | None) -> Best:
+        values = self.of(one.features, one.estimator, target)
+        score, low, high = self.mean_interval(values)
+        if target is None and self.over_people:
+            row = self._means_of_people.loc[one.estimator, one.features]
+            score, low, high = (float(row[key]) for key in ("score", "low", "high"))
+        if self.metric != "r2":
+            low = max(low, 0.0)  # a squared correlation is not negative
+        shares = one.shares(target)
+        most = int(shares.argmax())
         return Best(
-            features=row["features"],
-            estimator=row["estimator"],
-            target=row["target"],
-            layer=layer,
-            layer_name=row["layer_name"],
-            n_layers=len(rows),
-            score=float(row["r2_corr_median"]),
-            mean=mean,
-            # a squared correlation lies between 0 and 1
-            low=max(low, 0.0),
+            features=one.features,
+            estimator=one.estimator,
+            target=target,
+            score=score,
+            low=low,
             high=min(high, 1.0),
-            corrected=None if corrected is None or np.isnan(corrected) else float(corrected),
+            median=float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan,
+            layer=int(one.layers[most]),
+            layer_name=str(one.layer_names[most]),
+            layer_share=float(shares[most]),
+            n_layers=len(one.layers),
+            above_chance=self._above(one.features, one.estimator, target),
         )
+
+    @cached_property
+    def of_people(self) -> pd.DataFrame:
+        """Score of every feature set, estimator and subject (`nested_by_subject`)."""
+        return nested_by_subject(self.results.scores, self.metric, self.results.targets)
+
+    @cached_property
+    def _means_of_people(self) -> pd.DataFrame:
+        return mean_of_subjects(self.of_people, self.level).set_index(["estimator", "features"])
 
     def difference(self, a: Best, b: Best) -> tuple[float, float, float]:
-        """Return the mean difference a - b of the same target, paired over splits, with its interval."""
-        return self.mean_interval(
-            self.of(a.features, a.estimator, a.layer, a.target) - self.of(b.features, b.estimator, b.layer, b.target)
-        )
+        """Return the mean difference a - b of one target with its interval, paired over splits or over subjects."""
+        if a.target is None and self.over_people:
+            wide = self.of_people.pivot(index="subject", columns=["estimator", "features"], values="score")
+            d = (wide[a.estimator, a.features] - wide[b.estimator, b.features]).rename("score").reset_index()
+            row = mean_of_subjects(d.assign(estimator="", features="difference"), self.level).iloc[0]
+            return float(row["score"]), float(row["low"]), float(row["high"])
+        sides = (self.of(one.features, one.estimator, one.target) for one in (a, b))
+        return self.mean_interval(np.subtract(*sides))

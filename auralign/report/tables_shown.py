@@ -2,16 +2,20 @@
 
 import pandas as pd
 
+from ..analysis.standing import FEWEST_SUBJECTS, MANY_TARGETS
 from ..figures.layer_axis import LayerAxis
 from ..results import Results
-from ..summary import MANY_TARGETS
 from .layers_shown import with_depth
 from .recovery import recovery
 from .shown import Shown, show
 from .split_scores import Best, SplitScores
 
 SET_AND_TARGET = ["features", "estimator", "target"]
-BEST = ["target", "features", "estimator", "layer", "layer_name", "n_layers"]
+BEST = [
+    *("target", "features", "estimator", "score", "low", "high", "median"),
+    *("layer", "layer_name", "layer_share", "n_layers"),
+]
+ALL_TARGETS = "all targets"
 
 
 def tables_of(results: Results, splits: SplitScores) -> list[Shown]:
@@ -34,39 +38,31 @@ def tables_of(results: Results, splits: SplitScores) -> list[Shown]:
 
 
 def best_table(best: list[Best]) -> pd.DataFrame:
-    """Tabulate best layers with their intervals."""
-    rows = [
-        {key: getattr(one, key) for key in BEST}
-        | {"r2_corr_median": one.score, "mean": one.mean, "low": one.low, "high": one.high}
-        | {"r2_corr_c2_median": one.corrected}
-        for one in best
-    ]
-    return pd.DataFrame(rows).astype({"r2_corr_c2_median": float})
+    """Tabulate scores at nested layers with their intervals."""
+    return pd.DataFrame([{key: getattr(one, key) for key in BEST} for one in best])
 
 
 def _headline(results: Results, splits: SplitScores) -> Shown:
-    table = best_table(splits.best_layers())
+    rows = splits.by_target()
+    if len({one.target for one in rows}) != 1:
+        rows += splits.overall()
+    table = best_table(rows)
     choices = results.get("layer_choice")
     if choices is not None and "target" in choices and not splits.many:
-        own = choices[(choices["metric"] == "r2_corr") & (choices["layers"] == "all")]
-        table = table.merge(own[[*SET_AND_TARGET, "nested", "gap"]], on=SET_AND_TARGET, how="left")
+        own = choices[(choices["metric"] == splits.metric) & (choices["layers"] == "all")]
+        table = table.merge(own[[*SET_AND_TARGET, "naive", "gap"]], on=SET_AND_TARGET, how="left")
+    several = results.summary["target"].nunique() > 1
+    together = "all targets: " + ("median" if splits.many else "mean") + " over targets in every split"
+    if splits.over_people:
+        together = f"all targets: mean over {splits.n_subjects} subjects and its interval between subjects"
     note = (
-        "One row per target, feature set and estimator, at the layer with the highest median. low to high is the "
-        "corrected interval of the mean over splits."
+        f"{splits.metric} at the layers that each split's development stimuli choose; layer is the one chosen most "
+        "often. score is the mean over splits, low to high its corrected interval, median the median over splits."
     )
-    if splits.many:
-        note = (
-            f"Medians over {results.summary['target'].nunique():,} targets, at the layer with the highest one. low to "
-            "high is the corrected interval of the mean over splits."
-        )
-    return show(
-        with_depth(table, LayerAxis.of(results.summary)),
-        "best_layers",
-        "Best layer of each feature set",
-        "summary.tsv",
-        note,
-        expanded=True,
-    )
+    table["target"] = table["target"].fillna(ALL_TARGETS)
+    note += f" {together[0].upper()}{together[1:]}." if several else ""
+    table = with_depth(table, LayerAxis.of(results.summary))
+    return show(table, "best_layers", "Scores behind the headline", "scores.parquet", note, expanded=True)
 
 
 def _recovery(results: Results) -> Shown | None:
@@ -87,12 +83,13 @@ def _summary(results: Results) -> list[Shown]:
     summary = with_depth(results.summary, LayerAxis.of(results.summary))
     if summary["target"].nunique() <= MANY_TARGETS:
         note = "One row per feature set, layer, target and estimator."
-        ends = ("r2_corr_median", ["features", "estimator"])
+        ends = (f"{results.metric}_median", ["features", "estimator"])
         return [show(summary, "summary", "All scores", "summary.tsv", note, ends)]
     groups = ["features", "estimator", "target"]
-    best = summary.loc[summary.groupby(groups, sort=False)["r2_corr_median"].idxmax()]
-    note = "Each target at its own best layer."
-    ends = ("r2_corr_median", ["features", "estimator"])
+    median = f"{results.metric}_median"
+    best = summary.loc[summary.groupby(groups, sort=False)[median].idxmax().dropna()]
+    note = "Each target at the layer that is best on the test stimuli, which flatters sets with many layers."
+    ends = (median, ["features", "estimator"])
     shown = show(best, "targets", "Targets", "summary.tsv", note, ends)
     return [shown]
 
@@ -115,6 +112,10 @@ def _layers(results: Results) -> list[Shown]:
     ):
         table = results.get(key)
         if table is not None:
+            if "n_subjects" in table:  # an error over two people says nothing
+                errors = [column for column in table if column.startswith("sem")]
+                table = table.copy()
+                table[errors] = table[errors].where(table["n_subjects"] >= FEWEST_SUBJECTS)
             shown.append(show(with_depth(table, layers), key, title, f"{key}.tsv", note, ends))
     return shown
 

@@ -36,6 +36,23 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def share(value: float, digits: int = 0) -> str:
+    """Write a score as a share of the variance: `72 %`; never 100 % for less."""
+    if math.isnan(value):
+        return "undefined"
+    rounded = round(100 * value, digits)
+    if rounded >= 100 and value < 1:
+        return f"over {100 - 10.0**-digits:.{digits}f} %"
+    return f"{_signs(f'{rounded:.{digits}f}')} %"
+
+
+def share_interval(low: float, high: float, digits: int = 0) -> str:
+    """Write an interval of shares: `61 to 80 %`."""
+    if math.isnan(low) or math.isnan(high):
+        return "undefined"
+    return f"{_signs(f'{100 * low:.{digits}f}')} to {_signs(f'{100 * high:.{digits}f}')} %"
+
+
 def _signs(text: str) -> str:
     # a rounded zero has no sign
     if float(text) == 0.0:

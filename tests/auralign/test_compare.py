@@ -14,7 +14,6 @@ from auralign.compare import run_comparison
 from auralign.config import read_config
 from auralign.errors import AuralignError, ConfigError
 from auralign.statistics import benjamini_hochberg, corrected_ttest
-from auralign.summary import headline
 
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
 
@@ -183,15 +182,6 @@ def test_repetitions_bring_noise_corrected_scores(small_config, tmp_path):
     off = run_comparison(read_config(small_config), tmp_path / "off")
     assert "r2_corr_c" not in off["scores"]
     np.testing.assert_allclose(off["scores"]["r2_corr"], scores["r2_corr"], rtol=1e-9, atol=1e-12)
-
-
-def test_headline_shows_the_best_layer(result):
-    table = headline(result["summary"])
-    assert list(table.columns) == ["net ridge", "net lasso", "plain ridge", "plain lasso"]
-    assert list(table.index) == ["first", "second"]
-    ridge = result["summary"].query("features == 'net' and estimator == 'ridge' and target == 'first'")
-    best = ridge.loc[ridge["r2_corr_median"].idxmax()]
-    assert table.loc["first", "net ridge"] == f"{best['r2_corr_median']:.3f} (layer {best['layer']})"
 
 
 def test_an_unwritable_folder_is_named(small_config, tmp_path):

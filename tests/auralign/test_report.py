@@ -93,9 +93,10 @@ def test_the_tables_of_the_page_are_those_of_the_results(folder, no_figures):
     assert set(shown["layers"]["layer_name"]) == {"layer00", "layer01"}
     assert set(shown["layer_choice"]["nested_layer"]) <= {"layer00 (0.00)", "layer01 (1.00)", "layer00"}
     best = shown["best_layers"].set_index(["target", "features", "estimator"])
-    summary = pd.read_csv(folder / "summary.tsv", sep="\t")
-    highest = summary.groupby(["target", "features", "estimator"])["r2_corr_median"].max()
-    np.testing.assert_array_equal(best.loc[highest.index, "r2_corr_median"].astype(float), highest)
+    choices = pd.read_csv(folder / "layer_choice.tsv", sep="\t").query("metric == 'r2_corr' and layers == 'all'")
+    nested = choices.set_index(["target", "features", "estimator"])["nested"]
+    np.testing.assert_allclose(best.loc[nested.index, "median"].astype(float), nested, rtol=1e-12)
+    assert set(best.index.get_level_values("target")) == {"first", "second", "all targets"}
 
 
 def test_no_folder_of_the_machine_is_on_the_page(folder, tmp_path, no_figures):
@@ -149,8 +150,10 @@ def test_noise_corrected_scores_are_on_the_page(small_config, tmp_path, no_figur
     row = (
         _tables(page)["best_layers"].query("features == 'plain' and estimator == 'ridge' and target == 'first'").iloc[0]
     )
-    assert float(row["r2_corr_c2_median"]) == best["r2_corr_c2_median"]
-    assert "of the noise ceiling of" in page
+    # one layer: the median is that of the summary, in the primary metric
+    assert float(row["median"]) == pytest.approx(min(best["r2_corr_c2_median"], 1.0), rel=1e-12)
+    assert "of the explainable variance of 2 responses on average" in page
+    assert '<th scope="col">r2_corr_c2</th>' in page
     assert 'aria-label="Noise correction"' in page
 
 
@@ -193,18 +196,13 @@ def test_results_with_the_same_splits_are_compared_split_by_split(folder, small_
     splits = [SplitScores(one) for one in results]
     compared = compare_results(results, splits, labels_of(results))
     assert "paired over splits" in compared.intro
-    scores = [one.scores for one in results]
-    best = [
-        table.loc[table["r2_corr_median"].idxmax(), ["features", "layer", "estimator"]]
-        for table in (one.summary.query("target == 'first'") for one in results)
-    ]
-    values = [
-        table[(table[["features", "layer", "estimator"]] == row).all(axis=1) & (table["target"] == "first")]
-        .sort_values("split")["r2_corr"]
-        .to_numpy()
-        for table, row in zip(scores, best, strict=True)
-    ]
-    order = np.argsort([-np.median(one) for one in values], kind="stable")
+    values = []
+    for one in results:
+        rows = one.scores.query("target == 'first'")
+        chosen = rows.loc[rows.groupby(["features", "estimator", "split"])["r2_dev"].idxmax()]
+        wide = chosen.pivot(index="split", columns=["features", "estimator"], values="r2_corr")
+        values.append(wide[wide.mean().idxmax()].to_numpy())
+    order = np.argsort([-one.mean() for one in values], kind="stable")
     mean = (values[order[0]] - values[order[1]]).mean()
     finding = next(one for one in compared.findings if one.about == "first")
     assert signed(mean) in finding.text
@@ -253,7 +251,8 @@ def test_the_command_writes_the_page_and_prints_the_headline(folder, root, no_fi
     spec.loader.exec_module(module)
     result = CliRunner().invoke(module.main, [str(folder)])
     assert result.exit_code == 0, result.output
-    assert "small: median r2_corr over splits" in result.output
+    assert result.output.startswith("small: The best of 2 feature sets, ")
+    assert "r2_corr, mean over 4 splits, at layers chosen inside the development stimuli" in result.output
     assert f"report: {folder / 'report.html'}" in result.output
 
 

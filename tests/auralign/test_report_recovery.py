@@ -7,8 +7,10 @@ import pandas as pd
 
 from auralign.report.best_found import recovered
 from auralign.report.recovery import recovery
-from auralign.report.wording import MINUS, interval, p_value, percent, score, signed
+from auralign.report.wording import MINUS, interval, p_value, percent, score, share, share_interval, signed
 from auralign.results import Results
+
+SPLITS = ((0, -0.001), (1, 0.001))
 
 
 def _synthetic(values: list[float], synthetic: bool = True) -> Results:
@@ -25,14 +27,18 @@ def _synthetic(values: list[float], synthetic: bool = True) -> Results:
             "synthetic": synthetic,
         }
     )
-    return Results(Path("nowhere"), {}, {"summary": summary})
+    # two splits; a second layer, better on the test stimuli, that development never chooses
+    scores = pd.concat([summary.assign(split=k, r2_corr=summary["r2_corr_median"] + step) for k, step in SPLITS])
+    scores = scores.assign(r2_dev=0.5, layer_name="l0")
+    deeper = scores.assign(layer=1, layer_name="l1", r2_corr=0.99, r2_dev=0.1)
+    return Results(Path("nowhere"), {}, {"summary": summary, "scores": pd.concat([scores, deeper])})
 
 
 def test_recovery_says_what_was_found_and_what_could_not_be():
     values = [0.5, 0.85, 0.3, 0.4, 0.01, 0.02, 0.1, 0.2]
     table = recovery(_synthetic(values)).set_index("target")
     assert table.loc["low", "verdict"] == "recovered"
-    assert table.loc["low", "by"] == "b, layer 0, ridge"
+    assert table.loc["low", "by"] == "b, ridge"
     assert table.loc["pitch", "verdict"] == "partly recovered (44% of what is possible), as expected"
     assert table.loc["music", "verdict"] == "not recovered, as expected"
     assert table.loc["lost", "verdict"] == "only 22% of what is possible: less than expected"
@@ -62,3 +68,8 @@ def test_numbers_are_written_for_readers():
     assert p_value(0.031) == "0.031"
     assert percent(0.95) == "95 %"
     assert percent(0.999) == "99.9 %"
+    assert share(0.724) == "72 %"
+    assert share(0.0123, 1) == "1.2 %"
+    assert share(0.9999) == "over 99 %"
+    assert share(1.0) == "100 %"
+    assert share_interval(-0.02, 0.804) == f"{MINUS}2 to 80 %"

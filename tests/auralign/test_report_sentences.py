@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from auralign.figures.variance import optimism_gap
 from auralign.report.best_found import best_predictions
 from auralign.report.caveats import find_caveats
+from auralign.report.headline import details, headline
 from auralign.report.split_scores import SplitScores
 from auralign.report.tests_found import above_chance, comparisons, hypotheses, selected, unique
-from auralign.report.wording import MINUS
+from auralign.report.wording import MINUS, signed
 from auralign.results import Results
 
 N_DEV, N_TEST, K = 20, 10, 4
@@ -46,6 +48,8 @@ def _planted(values: dict = SPLITS, provenance: dict | None = None, **tables: pd
     cells = [(*key, k, value) for key, own in values.items() for k, value in enumerate(own)]
     scores = pd.DataFrame(cells, columns=["features", "layer", "target", "split", "r2_corr"])
     scores = scores.assign(layer_name="block" + scores["layer"].astype(str), estimator="ridge")
+    # development always chooses the deepest layer
+    scores = scores.assign(r2_dev=0.1 * scores["layer"])
     keys = ["features", "layer", "layer_name", "target", "estimator"]
     summary = scores.groupby(keys, sort=False)["r2_corr"].agg(r2_corr_median="median").reset_index()
     nothing = pd.DataFrame({key: [] for key in ("test", "metric", "target", "difference", "significant")})
@@ -66,7 +70,7 @@ def _interval(values) -> tuple[float, float, float]:
 
 def _comparison(a: tuple, b: tuple, target: str, p_fdr: float, **more) -> dict:
     row = {"test": 0, "metric": "r2_corr", "target": target, "significant": p_fdr <= 0.05}
-    row |= {"p_fdr": p_fdr, "p": p_fdr / 2}
+    row |= {"p_fdr": p_fdr, "p": p_fdr / 2, "a_layer_choice": "nested", "b_layer_choice": "nested"}
     for side, one in (("a", a), ("b", b)):
         row |= {f"{side}_{key}": value for key, value in zip(("features", "layer", "estimator"), one, strict=True)}
     return row | {"difference": 0.1, "low": -0.1, "high": 0.3} | more
@@ -80,10 +84,10 @@ def test_the_best_layer_is_named_with_its_score_and_interval():
     said = _said(_planted())["speech"]
     mean, low, high = _interval(SPLITS["net", 1, "speech"])
     assert said.startswith(
-        "best predicted by net (layer 1, block1, the best of 2; ridge): r2_corr 0.510 (median of 4 splits; "
-        f"mean {mean:.3f}, interval {low:.3f} to {high:.3f})."
+        f"best predicted by net (most often layer 1, block1, of 2; ridge): r2_corr {mean:.3f} (interval {low:.3f} to "
+        f"{high:.3f})."
     )
-    assert "Next is mel (ridge) with 0.405" in said
+    assert "Next is mel (ridge) with 0.400" in said
     mean, low, high = _interval(np.subtract(SPLITS["net", 1, "speech"], SPLITS["mel", 0, "speech"]))
     assert low < 0 < high
     assert (
@@ -99,9 +103,14 @@ def test_a_tested_difference_is_judged_by_its_test(p, word):
     for a, b in ((best, other), (other, best)):
         tested = pd.DataFrame([_comparison(a, b, "speech", p), _comparison(a, b, "music", 0.9)])
         assert f"): {word}." in _said(_planted(comparisons=tested))["speech"]
-    # the test of another layer says nothing about this one
-    tested = pd.DataFrame([_comparison(("net", 0, "ridge"), other, "speech", 0.001)])
-    assert "the interval includes 0" in _said(_planted(comparisons=tested))["speech"]
+    # the test of a layer that was given, or is best on the test stimuli, says nothing about the nested one
+    for choice in ("given", "best"):
+        tested = pd.DataFrame([_comparison(best, other, "speech", 0.001, a_layer_choice=choice)])
+        assert "the interval includes 0" in _said(_planted(comparisons=tested))["speech"]
+    earlier = tested.drop(columns=["a_layer_choice", "b_layer_choice"])
+    assert "the interval includes 0" in _said(_planted(comparisons=earlier))["speech"]
+    another = pd.DataFrame([_comparison(best, other, "speech", 0.001, metric="r2")])
+    assert "the interval includes 0" in _said(_planted(comparisons=another))["speech"]
 
 
 def test_a_clear_difference_without_a_test_is_said_to_exclude_zero():
@@ -114,7 +123,7 @@ def test_a_target_at_chance_has_no_winner():
     said = _said(results)["music"]
     chance = 1 / (2 * (N_TEST - 1))
     assert said.startswith("not clearly above chance in any feature set.")
-    assert f"without any relation {chance:.3f} is to be expected" in said
+    assert f"without any relation r2_corr {chance:.3f} is to be expected" in said
     assert "Next" not in said
     caveats = find_caveats(results, SplitScores(results))
     assert any(text.startswith("No feature set predicts music clearly above chance") for text in caveats)
@@ -122,7 +131,7 @@ def test_a_target_at_chance_has_no_winner():
 
 
 def test_intervals_of_squared_correlations_stay_between_0_and_1():
-    best = SplitScores(_planted(SPLITS | {("mel", 0, "speech"): [0.99, 0.80, 1.0, 0.95]})).best_layers()
+    best = SplitScores(_planted(SPLITS | {("mel", 0, "speech"): [0.99, 0.80, 1.0, 0.95]})).by_target()
     assert {one.low for one in best if one.target == "music"} == {0.0}
     assert max(one.high for one in best) == 1.0
 
@@ -157,29 +166,131 @@ def test_many_targets_are_summarised_by_their_median():
     assert list(said) == ["net", "mel", "First and second"]
     block = np.array([values["net", 1, f"v{number}"] for number in range(40)])  # [targets, splits]
     mean, low, high = _interval(np.median(block, axis=0))
-    median = np.median(np.median(block, axis=1))
     assert said["net"].startswith(
-        f"at layer 1 (block1, the best of 2), with ridge, r2_corr {median:.3f} (median over "
-        f"40 targets of the median over 4 splits; median over targets split by split: mean {mean:.3f}, interval "
-        f"{low:.3f} to {high:.3f})."
+        f"with ridge, most often at layer 1 (block1, of 2), r2_corr {mean:.3f} (median over 40 targets in every split, "
+        f"mean over splits; interval {low:.3f} to {high:.3f})."
     )
     above = np.mean([_interval(row)[1] > 1 / (2 * (N_TEST - 1)) for row in block])
     assert 0 < above < 1
-    assert f"In {100 * above:.3g} % of the targets the interval lies above chance" in said["net"]
+    assert f" {100 * above:.3g} % of 40 targets are predicted above chance" in said["net"]
     other = np.array([values["mel", 0, f"v{number}"] for number in range(40)])
     mean, *_ = _interval(np.median(block, axis=0) - np.median(other, axis=0))
     assert f"the mean difference is +{mean:.3f}" in said["First and second"]
 
 
-def test_subjects_and_regions_of_many_targets_are_named():
-    same = {"features": "net", "estimator": "ridge", "metric": "r2_corr"}
-    layers = pd.DataFrame([same | {"layer": n, "score": 0.1 + n, "sem_between": 0.01, "n_subjects": 8} for n in (0, 1)])
-    places = [("A1", 0.5, 1), ("Belt", 0.3, 1), ("Other", 0.9, 0)]
-    regions = pd.DataFrame([same | {"layer": n, "region": place, "score": value} for place, value, n in places])
-    said = _said(_planted(_many(), layers=layers, regions=regions))
-    assert "mean over 8 subjects of their medians is 1.100 (standard error between subjects 0.010)" in said["net"]
-    assert "Of 2 regions it is highest in A1 (0.500) and lowest in Belt (0.300)." in said["net"]
-    assert "subject" not in said["mel"]
+def _people(results: Results, n: int) -> Results:
+    """Give the targets of results to n subjects in turn."""
+    names = list(dict.fromkeys(results.summary["target"]))
+    results.summary["subject"] = results.summary["target"].map({name: k % n + 1 for k, name in enumerate(names)})
+    return results
+
+
+def test_regions_of_many_targets_are_named():
+    same = {"features": "net", "estimator": "ridge", "metric": "r2_corr", "layers": "all", "n_layers": 2, "gap": 0.0}
+    rows = [same | {"roi": roi, "nested": value} for roi, value in (("A1", 0.5), ("Belt", 0.3), (np.nan, 0.9))]
+    rows += [rows[0] | {"roi": "A1", "layers": "without 1", "nested": 0.99}]
+    said = _said(_planted(_many(), layer_choice=pd.DataFrame(rows)))
+    assert "Of 2 regions it is highest in A1 (0.500) and lowest in Belt (0.300; medians over" in said["net"]
+    assert "region" not in said["mel"]
+
+
+def test_over_five_subjects_scores_and_intervals_are_over_subjects():
+    values = _many()
+    results = _people(_planted(values), 5)
+    medians = [np.median([np.median(values["net", 1, f"v{k}"]) for k in range(s, 40, 5)]) for s in range(5)]
+    mean, half = np.mean(medians), stats.t(4).ppf(0.975) * np.std(medians, ddof=1) / np.sqrt(5)
+    best = next(one for one in SplitScores(results).overall() if one.features == "net")
+    assert [best.score, best.low, best.high] == pytest.approx([mean, max(mean - half, 0), mean + half], abs=1e-12)
+    assert "mean over 5 subjects of each one's median" in _said(results)["net"]
+    said = headline(SplitScores(results))
+    assert f"predicts {100 * mean:.0f} % of the variance in the mean of 5 subjects (95 % interval" in said.sentence
+    assert said.people == ""
+    assert "between subjects" in said.note
+    other = [np.median([np.median(values["mel", 0, f"v{k}"]) for k in range(s, 40, 5)]) for s in range(5)]
+    assert (
+        f"the mean difference is {signed(np.mean(np.subtract(medians, other)))} " in _said(results)["First and second"]
+    )
+
+
+def test_of_fewer_than_five_subjects_nothing_is_concluded_about_people():
+    values = _many()
+    results = _people(_planted(values), 4)
+    said = headline(SplitScores(results))
+    assert said.people.startswith("The responses are of 4 subjects: whether other people's would be predicted as well")
+    assert any(text == said.people for text in find_caveats(results, SplitScores(results)))
+    best = next(one for one in SplitScores(results).overall() if one.features == "net")
+    block = np.array([values["net", 1, f"v{number}"] for number in range(40)])
+    assert [best.score, best.low, best.high] == pytest.approx(_interval(np.median(block, axis=0)))
+    first = np.median([np.median(values["net", 1, f"v{k}"]) for k in range(0, 40, 4)])
+    sentence = _said(results)["net"]
+    assert f"Subject by subject (medians over targets and splits): 1 {first:.3f}, " in sentence
+    assert "standard error" not in sentence
+
+
+def test_the_headline_is_one_sentence_with_its_interval():
+    results = _planted()
+    said = headline(SplitScores(results))
+    both = np.mean([SPLITS["net", 1, "speech"], SPLITS["net", 1, "music"]], axis=0)
+    mean, low, high = (100 * value for value in _interval(both))
+    assert said.sentence == (
+        f"The best of 2 feature sets, net, predicts {mean:.0f} % of the variance of 2 responses on average "
+        f"(95 % interval {low:.0f} to {high:.0f} %)."
+    )
+    assert "most often layer 1, block1, of 2: in 100 % of the choices" in said.note
+    assert "and does not allow for having chosen the best" in said.note
+    table = details(SplitScores(results))
+    assert list(table.index) == ["speech", "music", "mean of 2 targets"]
+    assert table.loc["speech"].tolist() == ["0.510 (layer 1)", "0.400"]
+    assert table.loc["mean of 2 targets", "net ridge"] == f"{mean / 100:.3f} (layer 1)"
+
+
+def test_networks_are_compared_with_each_other_and_better_baselines_are_named():
+    values = SPLITS | {("mel", 0, "speech"): [0.82, 0.84, 0.79, 0.83]}
+    provenance = _provenance(features={"net": {"class": "Whisper"}, "mel": {"class": "LogMel"}})
+    said = headline(SplitScores(_planted(values, provenance))).sentence
+    assert said.startswith("net predicts 27 % of the variance of 2 responses on average (95 % interval ")
+    assert said.endswith(". mel, an acoustic baseline, predicts more: 42 %.")
+    provenance["features"]["mel"] = {"class": "Wav2Vec2"}
+    said = headline(SplitScores(_planted(values, provenance))).sentence
+    assert said.startswith("The best of 2 networks, mel, predicts 42 % of the variance")
+    provenance["features"] = {name: {"checkpoint": "untrained", "class": "Whisper"} for name in ("net", "mel")}
+    said = headline(SplitScores(_planted(values, provenance))).sentence
+    assert said.startswith("The best of 2 networks, mel, predicts 42 %")
+
+
+def test_what_is_not_above_chance_is_not_said_to_be_predicted():
+    values = {key: own for key, own in SPLITS.items() if key[2] == "music"}
+    said = headline(SplitScores(_planted(values))).sentence
+    assert said.startswith("None of 2 feature sets predicts the responses clearly above chance: the best, net, reaches")
+    assert " 3.0 % of the variance of music (95 % interval 0.0 to " in said
+
+
+def _noise_corrected(metric: str = "auto") -> Results:
+    """Results whose corrected scores order layers and feature sets otherwise than raw ones."""
+    factor = {"net": 1.5, "mel": 2.0}
+    results = _planted()
+    results.provenance["config"]["metric"] = metric
+    scores = results.scores.assign(r2_corr_c2=lambda t: t["r2_corr"] * t["features"].map(factor))
+    keys = ["features", "layer", "layer_name", "target", "estimator"]
+    corrected = scores.groupby(keys, sort=False)["r2_corr_c2"].agg(r2_corr_c2_median="median").reset_index()
+    summary = results.summary.merge(corrected, on=keys)
+    return Results(results.folder, results.provenance, results._read | {"scores": scores, "summary": summary})
+
+
+def test_the_primary_metric_is_that_of_every_sentence():
+    results = _noise_corrected()
+    assert results.metric == "r2_corr_c2"
+    splits = SplitScores(results)
+    said = headline(splits)
+    net = np.minimum(np.mean([SPLITS["net", 1, "speech"], SPLITS["net", 1, "music"]], axis=0) * 1.5, 1).mean()
+    mel = np.mean([SPLITS["mel", 0, "speech"], SPLITS["mel", 0, "music"]]) * 2
+    assert mel > net
+    assert f"mel, predicts {100 * mel:.0f} % of the explainable variance of 2 responses on average" in said.sentence
+    assert _said(results)["speech"].startswith("best predicted by mel (ridge): r2_corr_c2 0.800")
+    raw = _noise_corrected("r2_corr")
+    assert raw.metric == "r2_corr"
+    assert "net, predicts 27 % of the variance of" in headline(SplitScores(raw)).sentence
+    assert _said(raw)["speech"].startswith("best predicted by net")
 
 
 def test_tests_are_counted_both_ways():
@@ -299,16 +410,20 @@ def test_the_optimism_of_chosen_layers_is_told():
             "layers": ["all", "all", "all", "all", "without 9"],
             "n_layers": [2, 2, 1, 2, 2],
             "naive": [0.51, 0.02, 0.4, 0.9, 0.9],
+            "n_targets": 1,
             "nested": [0.45, 0.00, 0.4, 0.1, 0.1],
             "gap": [0.06, 0.02, 0.0, 0.8, 0.8],
         }
     )
     results = _planted(layer_choice=rows)
-    (text,) = [text for text in find_caveats(results, SplitScores(results)) if "best layer" in text]
-    assert "lower by 0.040 on average and by 0.060 at most (net on speech, ridge: 0.510 becomes 0.450)" in text
+    (text,) = [text for text in find_caveats(results, SplitScores(results)) if "layer that is best" in text]
+    assert "by 0.040 on average and by 0.060 at most (net on speech, ridge: 0.450 becomes 0.510)" in text
+    # the figure is drawn of the same table and names the same number
+    rules = rows.assign(published=0.5)
+    assert "mean optimism +0.040" in optimism_gap(rules, "ridge", results.metric).caption
     single = {key: own for key, own in SPLITS.items() if key[:2] != ("net", 1)}
     results = _planted(single)
-    assert not any("best layer" in text for text in find_caveats(results, SplitScores(results)))
+    assert not any("is best on" in text for text in find_caveats(results, SplitScores(results)))
 
 
 def test_of_many_targets_the_optimism_is_that_of_all_together():
@@ -326,8 +441,8 @@ def test_of_many_targets_the_optimism_is_that_of_all_together():
         }
     )
     results = _planted(_many(), layer_choice=rows)
-    (text,) = [text for text in find_caveats(results, SplitScores(results)) if "best layer" in text]
-    assert "lower by 0.100 (net, each target at its own layer, ridge: 0.500 becomes 0.400)." in text
+    (text,) = [text for text in find_caveats(results, SplitScores(results)) if "layer that is best" in text]
+    assert "by 0.100 (net, each target at its own layer, ridge: 0.400 becomes 0.500), for" in text
 
 
 def test_warnings_controls_reliability_and_changed_code_are_told():

@@ -106,3 +106,21 @@ def test_the_level_of_intervals_follows_the_configuration(folder):
     provenance["config"]["fdr"] = 0.1
     (folder / "provenance.json").write_text(json.dumps(provenance))
     assert read_results(folder).level == pytest.approx(0.9)
+
+
+def test_results_are_shown_in_one_line_and_in_notebooks_in_a_small_table(folder):
+    results = read_results(folder)
+    counts = "2 feature sets, 3 layers, 2 targets, 2 estimators, 4 splits, 30 stimuli"
+    assert repr(results) == f"<Results small: {counts}; {folder}>"
+    html = results._repr_html_()
+    assert "<th>feature sets</th><td>net, plain</td>" in html
+    assert "<th>primary metric</th><td>r2_corr</td>" in html
+    assert "layer_choice" in html
+    assert "regions" not in html
+    assert len(html) < 2000
+
+
+def test_text_of_a_notebook_is_escaped(folder):
+    provenance = json.loads((folder / "provenance.json").read_text())
+    provenance["config"]["name"] = "<b>"
+    assert "<b>" not in Results(folder, provenance, read_results(folder)._read)._repr_html_()
