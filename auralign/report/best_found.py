@@ -163,10 +163,8 @@ def _subjects_one_by_one(splits: SplitScores, one: Best) -> str:
     """Name the scores of few subjects, of which there is no mean."""
     if not splits.n_subjects or splits.over_people:
         return ""
-    own = splits.of_people
-    own = own[(own["features"] == one.features) & (own["estimator"] == one.estimator)]
-    words = [f"{row.subject} {score(row.score)}" for row in own.itertuples()]
-    return f" Subject by subject (medians over targets and splits): {listed(words)}."
+    words = [f"{subject} {score(value)}" for subject, value in splits.subjects_of(one).items()]
+    return f" Subject by subject: {listed(words)}."
 
 
 def _over_regions(splits: SplitScores, one: Best) -> str:

@@ -6,7 +6,6 @@ from ..analysis.layer_choice import optimism_rows
 from ..figures.style import counted, listed
 from ..results import Results
 from ..series import early_steps
-from .headline import about_people
 from .split_scores import SplitScores
 from .wording import score
 
@@ -28,7 +27,6 @@ def find_caveats(results: Results, splits: SplitScores) -> list[str]:
     list of str
     """
     found = [
-        about_people(splits),
         optimism(results),
         _at_chance(splits),
         _controls(results),
@@ -54,7 +52,7 @@ def optimism(results: Results) -> str:
     means = rows.groupby("estimator", sort=False)["gap"].mean()
     top = rows.loc[rows["gap"].idxmax()]
     of = f" on {top['target']}" if "target" in top and pd.notna(top["target"]) else ", each target at its own layer"
-    where = f"{top['features']}{of}, {top['estimator']}: {score(top['nested'])} becomes {score(top['naive'])}"
+    where = f"{top['features']}{of}, {top['estimator']}"
     several = len(results.estimators) > 1
     each = listed([f"{score(mean)}{f' with {name}' if several else ''}" for name, mean in means.items()])
     text = (

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..analysis.aggregate import group_targets, known_median
 from ..analysis.standing import (
     FEWEST_SUBJECTS,
     MANY_TARGETS,
@@ -179,6 +180,15 @@ class SplitScores:
             n_layers=len(one.layers),
             above_chance=self._above(one.features, one.estimator, target),
         )
+
+    def subjects_of(self, best: Best) -> dict[object, float]:
+        """Return the score of every subject: the mean over splits of the median over its targets in every split."""
+        one, targets = self._nested[best.features, best.estimator], self.results.targets
+        values = one.values[self.metric]
+        return {
+            labels["subject"]: self.mean_interval(known_median(values[:, members].T))[0]
+            for labels, members in group_targets(one.targets, targets, ["subject"])
+        }
 
     @cached_property
     def of_people(self) -> pd.DataFrame:

@@ -217,13 +217,12 @@ def test_of_fewer_than_five_subjects_nothing_is_concluded_about_people():
     results = _people(_planted(values), 4)
     said = headline(SplitScores(results))
     assert said.people.startswith("The responses are of 4 subjects: whether other people's would be predicted as well")
-    assert any(text == said.people for text in find_caveats(results, SplitScores(results)))
     best = next(one for one in SplitScores(results).overall() if one.features == "net")
     block = np.array([values["net", 1, f"v{number}"] for number in range(40)])
     assert [best.score, best.low, best.high] == pytest.approx(_interval(np.median(block, axis=0)))
-    first = np.median([np.median(values["net", 1, f"v{k}"]) for k in range(0, 40, 4)])
+    first = np.median([values["net", 1, f"v{k}"] for k in range(0, 40, 4)], axis=0).mean()
     sentence = _said(results)["net"]
-    assert f"Subject by subject (medians over targets and splits): 1 {first:.3f}, " in sentence
+    assert f"Subject by subject: 1 {first:.3f}, " in sentence
     assert "standard error" not in sentence
 
 
@@ -417,7 +416,7 @@ def test_the_optimism_of_chosen_layers_is_told():
     )
     results = _planted(layer_choice=rows)
     (text,) = [text for text in find_caveats(results, SplitScores(results)) if "layer that is best" in text]
-    assert "by 0.040 on average and by 0.060 at most (net on speech, ridge: 0.450 becomes 0.510)" in text
+    assert "by 0.040 on average and by 0.060 at most (net on speech, ridge)" in text
     # the figure is drawn of the same table and names the same number
     rules = rows.assign(published=0.5)
     assert "mean optimism +0.040" in optimism_gap(rules, "ridge", results.metric).caption
@@ -442,7 +441,7 @@ def test_of_many_targets_the_optimism_is_that_of_all_together():
     )
     results = _planted(_many(), layer_choice=rows)
     (text,) = [text for text in find_caveats(results, SplitScores(results)) if "layer that is best" in text]
-    assert "by 0.100 (net, each target at its own layer, ridge: 0.400 becomes 0.500), for" in text
+    assert "by 0.100 (net, each target at its own layer, ridge), for" in text
 
 
 def test_warnings_controls_reliability_and_changed_code_are_told():
