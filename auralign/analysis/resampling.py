@@ -19,6 +19,8 @@ INTERVALS = ("studentised", "bca", "percentile")
 FEWEST_SUBJECTS = 4
 # columns that one call of fit_predict gets, unless one target alone has more: bounds the memory
 MAX_COLUMNS = 8192
+# at which `chance` and p agree
+LEVEL = 0.05
 # statistics that differ by rounding count as equal
 TIE = 1e-12
 
@@ -196,7 +198,8 @@ class PermutationResult:
     score : ndarray, shape (L, T)
         The median over splits.
     chance : ndarray, shape (L, T)
-        Its 95 % quantile over permutations.
+        The permuted score that a score must exceed for p <= .05: of n permutations the floor(.05 (1 + n))-th highest;
+        infinite with fewer than 19.
     p : ndarray, shape (L, T)
         Of each layer and target by itself.
     p_layers : ndarray, shape (L, T)
@@ -314,7 +317,10 @@ def _compare_with_chance(scores: np.ndarray) -> np.ndarray:
     reached = real - TIE * np.abs(real)
     p = (1.0 + (permuted >= reached).sum(axis=1)) / scores.shape[1]
     p_layers = (1.0 + (permuted.max(axis=0) >= reached).sum(axis=1)) / scores.shape[1]
-    return np.stack([real[:, 0], np.quantile(permuted, 0.95, axis=1), p, p_layers])
+    # the score that has to be exceeded for p <= .05; an interpolated quantile and p would disagree at the edge
+    rank = int(LEVEL * scores.shape[1] + TIE)
+    chance = np.sort(permuted, axis=1)[:, -rank] if rank else np.full(p.shape, np.inf)
+    return np.stack([real[:, 0], chance, p, p_layers])
 
 
 def _scores_of(x: np.ndarray, splits: list, fit_predict: FitPredict, metric: Metric, columns: np.ndarray) -> np.ndarray:

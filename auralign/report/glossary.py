@@ -10,7 +10,7 @@ COLUMNS = {
     "b_mean": "mean score of the second side over splits",
     "by": "feature set and estimator that reached it",
     "ceiling": "highest possible score, known because the responses are synthetic",
-    "chance": "95 % quantile of the scores with permuted stimuli",
+    "chance": "score that is exceeded where p is at most .05, from permuted stimuli",
     "decides": "whether the verdict of the hypothesis rests on this row",
     "depth": "relative depth of the layer in its feature set: 0 first, 1 last",
     "df": "degrees of freedom",

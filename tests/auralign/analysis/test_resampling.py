@@ -160,6 +160,18 @@ def test_permutation_test_equals_the_enumeration_of_all_permutations():
     assert result.chance[0, 0] == pytest.approx(np.quantile(scores, 0.95), abs=0.02)
 
 
+@pytest.mark.parametrize("n_permutations", [19, 20, 99, 250])
+def test_a_score_exceeds_chance_exactly_where_p_is_at_most_five_percent(n_permutations):
+    random = np.random.default_rng(n_permutations)
+    y = random.standard_normal((20, 400))
+    splits = [(np.arange(10), np.arange(10, 20)), (np.arange(10, 20), np.arange(10))]
+    result = permutation_test(
+        [y[:, :1] + random.standard_normal((20, 1))], y, splits, _first_unit, n_permutations=n_permutations
+    )
+    assert (result.p <= 0.05).any() and (result.p > 0.05).any()
+    np.testing.assert_array_equal(result.score > result.chance, result.p <= 0.05)
+
+
 @pytest.fixture
 def small() -> tuple[list[np.ndarray], np.ndarray, list]:
     """Three layers of 40 stimuli; the first target depends on the second layer, the others are noise."""
