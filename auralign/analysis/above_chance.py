@@ -28,10 +28,10 @@ def above_chance(config: Comparison, study: Study) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; one row per features x layer x estimator x target. `chance` is the permuted score
-        that `score` exceeds where p <= .05, `p` of this layer by itself, `p_layers` corrected for the choice among the layers, `p_best_fdr` that of
-        the target's best layer, with the false discovery rate over targets. Estimators that `untested` names have no
-        row.
+        Columns `COLUMNS`; one row per features x layer x estimator x target. `chance` is the permuted score that
+        `score` exceeds where p <= .05, `p` of this layer by itself, `p_layers` corrected for the choice among the
+        layers, `p_best_fdr` that of the target's best layer, with the false discovery rate over targets. Estimators
+        that `untested` names have no row.
     """
     settings = config.above_chance
     y = mean_response(study.targets.to_numpy())
