@@ -281,7 +281,7 @@ def _mix_voxels(signals: np.ndarray, components: pd.Series, n: int, seed: int):
     main = components.to_numpy()[weights.argmax(0)]
     table = pd.DataFrame({
         "target": [f"v{i:04d}" for i in range(n)],
-        "subject": 1 + np.arange(n) * 4 // n,
+        "subject": 1 + np.arange(n) * 6 // n,
         "hemi": rng.choice(["lh", "rh"], n),
         "x": place[:, 0].round(2),
         "y": place[:, 1].round(2),

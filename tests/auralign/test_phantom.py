@@ -157,7 +157,7 @@ def test_voxels_are_mixtures_plus_noise_of_the_stated_size(study):
     assert (study.weights[:, silent] == 0).all() and (study.weights[:, ~silent] > 0).any(axis=0).all()
     ceiling = table["ceiling"].to_numpy()
     assert (ceiling[silent] == 0).all() and (ceiling[~silent] > 0.5).all() and (ceiling < 0.95).all()
-    assert set(table["subject"]) == {1, 2, 3, 4} and set(table["hemi"]) == {"lh", "rh"}
+    assert set(table["subject"]) == {1, 2, 3, 4, 5, 6} and set(table["hemi"]) == {"lh", "rh"}
 
     mixture = study.signals @ study.weights
     mean = voxels.mean(2)
