@@ -90,8 +90,8 @@ def run_comparison(
             for notice in [*_replaced(config, out), *warnings]:
                 print(notice)
             check_tests(config.tests, layers, repeated and config.noise_correction != "off")
-            targets = target_metadata(study).set_index("target")
-            check_hypotheses(config.hypotheses, layers, list(config.estimators), targets)
+            targets = target_metadata(study)
+            check_hypotheses(config.hypotheses, layers, list(config.estimators), targets.set_index("target"))
             blocks = _plan(config, study, (out / BLOCKS).absolute(), scratch.absolute())
             missing = [block for block in blocks if force or not is_done(block.job)]
             if len(missing) < len(blocks):
@@ -102,7 +102,7 @@ def run_comparison(
             for warning in found:
                 print(warning)
             warnings += found
-            tables = make_tables(config, study, scores, _collect_selected(study, blocks))
+            tables = make_tables(config, study, targets, scores, _collect_selected(study, blocks))
         write_atomically(scores, out / "scores.parquet")
         for name, table in tables.items():
             write_atomically(table, out / FILES[name])

@@ -13,10 +13,17 @@ LEAST_AT_EDGE = 0.01
 IDENTITY = ["features", "layer", "layer_name", "target", "estimator"]
 
 
-def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Summarise over splits, one row per features x layer x target x estimator.
 
     Median and standard deviation (ddof 1); of r2_corr also the half-split statistic, of every layer by itself.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per features x layer x target x estimator x split.
+    targets : DataFrame
+        What is known of each target (`target_metadata`), whose columns are added.
     """
     groups = scores.groupby(IDENTITY, sort=False)
     columns = {}
@@ -24,7 +31,7 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
         columns[f"{score}_median"] = groups[score].median()
         columns[f"{score}_sd"] = groups[score].std(ddof=1)
     columns["r2_dev_median"] = groups["r2_dev"].median()
-    columns["r2_corr_half_split"] = _half_split_column(scores, study.targets.target.to_numpy())
+    columns["r2_corr_half_split"] = _half_split_column(scores, targets["target"].to_numpy())
     columns["alpha_median"] = groups["alpha"].median()
     columns["n_splits"] = groups["split"].count()
     for score in ("r2_corr_c", "r2_corr_c2", "reliability"):
@@ -33,7 +40,7 @@ def summarise(scores: pd.DataFrame, study: Study) -> pd.DataFrame:
             if score != "reliability":
                 columns[f"{score}_sd"] = groups[score].std(ddof=1)
     summary = pd.DataFrame(columns).reset_index()
-    return summary.merge(target_metadata(study), on="target", how="left")
+    return summary.merge(targets, on="target", how="left")
 
 
 def target_metadata(study: Study) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from .analysis.unique_variance import unique_variance
 from .config import Comparison
 from .metrics import METRICS
 from .study import Study
-from .summary import IDENTITY, summarise, target_metadata
+from .summary import IDENTITY, summarise
 from .usable_targets import count_repetitions
 
 FILES = {
@@ -33,7 +33,7 @@ FILES = {
 
 
 def make_tables(
-    config: Comparison, study: Study, scores: pd.DataFrame, selected: pd.DataFrame | None
+    config: Comparison, study: Study, targets: pd.DataFrame, scores: pd.DataFrame, selected: pd.DataFrame | None
 ) -> dict[str, pd.DataFrame]:
     """Make every table that a comparison's inputs and settings allow.
 
@@ -42,6 +42,8 @@ def make_tables(
     config : Comparison
     study : Study
         Its arrays are opened for `above_chance`.
+    targets : DataFrame
+        What is known of each target (`target_metadata`, whose noise ceilings take time).
     scores : DataFrame
         One row per features x layer x target x estimator x split.
     selected : DataFrame or None
@@ -55,8 +57,7 @@ def make_tables(
         `hypotheses` and `above_chance` where the configuration asks for them; `dropped_targets` where targets were left
         out, `repetitions` where stimuli have unequal numbers of them.
     """
-    summary = summarise(scores, study)
-    targets = target_metadata(study)
+    summary = summarise(scores, targets)
     metrics = [metric for metric in METRICS if metric in scores]
     subject = "subject" if "subject" in targets else None
     tables = {
