@@ -212,7 +212,7 @@ def why_absent(path: Path, what: str = "table") -> str:
     if not path.is_symlink():
         return f"there is no such {what}."
     target = os.readlink(path)
-    if ".git/annex/objects/" in Path(target).as_posix():
+    if "/annex/objects/" in Path(target).as_posix():  # also of a dataset inside another one
         return f"the {what} is annexed and its content is not here. Get it: datalad get {path}"
     return f"a link to {target}, where there is nothing. Put the {what} there, or replace the link by it."
 
