@@ -16,8 +16,8 @@ import pandas as pd
 import xarray as xr
 
 from .errors import DataError
-from .identifiers import normalise
-from .text_tables import open_text
+from .identifiers import normal_form, normalise
+from .text_tables import open_text, why_absent
 
 ARRAYS = (".npy", ".npz", ".nc")
 # the table of names beside an array, by what it names
@@ -70,6 +70,8 @@ def read_array_table(path: Path, columns: str, third: str | None = None) -> pd.D
     twice = pd.Index(labels)[pd.Index(labels).duplicated()]
     if len(twice):
         raise DataError(f"{path}: the {columns} {twice[0]!r} is there more than once.")
+    if "" in labels:
+        raise DataError(f"{path}: {columns} {labels.index('') + 1} has no name.")
     return _long(values, stimuli, labels, names.get(third) if third else None, third, path)
 
 
@@ -117,7 +119,10 @@ def _labels(names: Mapping[str, np.ndarray], what: str, expected: int, path: Pat
         raise DataError(
             f"{path}: the names of {_BESIDE[what]} are {labels.dtype} of shape {labels.shape}; expected a list of text."
         )
-    texts = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in labels.tolist()]
+    try:
+        texts = [name.decode() if isinstance(name, bytes) else str(name) for name in labels.tolist()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: the names of {_BESIDE[what]} are not in UTF-8; save them as text.") from error
     if len(texts) != expected:
         raise DataError(f"{path}: there are {len(texts)} names of {_BESIDE[what]}, but {expected} in the array.")
     return texts
@@ -140,9 +145,11 @@ def _npy(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, dict[
         beside = _beside(path, what)
         if beside.exists():
             table = open_text(beside, (what,))
-            if what not in table.header:
-                raise DataError(f"{beside}: the column {what!r} is missing; there are {table.header[:10]}.")
-            names[what] = np.array([row[what] for row in table.rows()], dtype=object)
+            spelt = [name for name in table.header if normal_form(name) == what]
+            if len(spelt) != 1:
+                problem = "there more than once" if spelt else "missing"
+                raise DataError(f"{beside}: the column {what!r} is {problem}; there are {table.header[:10]}.")
+            names[what] = np.array([row[spelt[0]] for row in table.rows()], dtype=object)
     return values, names
 
 
@@ -167,7 +174,7 @@ def _load(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
     try:
         return np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file.") from error
+        raise DataError(f"{path}: {why_absent(path, 'file')}") from error
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise DataError(
@@ -178,13 +185,14 @@ def _load(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
 
 def _netcdf(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     if not path.exists():
-        raise DataError(f"{path}: there is no such file.")
+        raise DataError(f"{path}: {why_absent(path, 'file')}")
     try:
         # numbers as they are: units of time do not make times of them
         with xr.open_dataset(path, engine=_engine(path), decode_times=False, decode_timedelta=False) as opened:
             dataset = opened.load()
     except Exception as error:  # scipy and h5py document no exception types: damaged files raise many
-        raise DataError(f"{path}: not a NetCDF file that can be read: {error}") from error
+        said = str(error).split("\n")[0]  # further lines advise to install other libraries
+        raise DataError(f"{path}: not a NetCDF file that can be read: {said}") from error
     dims = ("stimulus", columns, *([third] if third else []))
     fitting = [name for name, held in dataset.data_vars.items() if {"stimulus", columns} <= set(held.dims) <= set(dims)]
     chosen = "values" if "values" in fitting else fitting[0] if len(fitting) == 1 else None

@@ -119,7 +119,10 @@ def read_config(path: str | Path) -> Comparison:
         raise ConfigError(f"{path}: there is no such file. Comparisons lie in julearn_configs/.") from error
     except YamlError as error:
         raise ConfigError(f"{path}: {error}") from error
-    except (UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: line {line} is not text in UTF-8. Save the file as UTF-8.") from error
+    except OSError as error:
         raise ConfigError(f"{path}: not a YAML file that can be read: {error}") from error
     if not isinstance(source.content, dict):
         raise ConfigError(f"{path}: a comparison is a mapping with the keys {', '.join(Comparison.model_fields)}.")

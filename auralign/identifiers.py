@@ -18,6 +18,8 @@ _TWINS = str.maketrans(
     "АВЕЅІЈКМНОРСТХУаеоріѕјхсуΑΒΕΖΗΙΚΜΝΟΡΤΥΧοıɑ‐‑‒–—−‘’“”ʼ´⁄∕",
     "ABESIJKMHOPCTXYaeopisjxcyABEZHIKMNOPTYXoia------''\"\"''//",
 )
+# signs that are not drawn beside those of the categories Cf and Cc (soft hyphen, joiners)
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u3164\ufe00-\ufe0f\uffa0]")
 _SOUND_FILE = re.compile(r"\.(wav|wave|flac|aiff?|mp3|ogg|opus|m4a|caf|au)$", re.IGNORECASE)
 
 
@@ -110,7 +112,11 @@ def shown(identifier: str, other: str) -> str:
 
 
 def _without_zeros(identifier: str) -> str:
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^(\d+)\.0+$", r"\1", identifier))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", _without_point(identifier))
+
+
+def _without_point(identifier: str) -> str:
+    return re.sub(r"^(\d+)\.0+$", r"\1", identifier)
 
 
 def _without_file(identifier: str) -> str:
@@ -118,11 +124,13 @@ def _without_file(identifier: str) -> str:
 
 
 def _skeleton(identifier: str) -> str:
-    return unicodedata.normalize("NFKC", identifier).translate(_TWINS)
+    seen = (sign for sign in unicodedata.normalize("NFKC", identifier) if not _UNSEEN.match(sign))
+    return "".join(sign for sign in seen if unicodedata.category(sign) not in ("Cf", "Cc")).translate(_TWINS)
 
 
 # in what two names of one stimulus may differ: how to see it, what to say, whether their code points are shown
 _DIFFERENCES: list[tuple[Callable[[str], str], str, bool]] = [
+    (_without_point, "a whole number was written with a decimal point; write it as text, without the point", False),
     (
         _without_zeros,
         "leading zeros were lost, as where a spreadsheet reads names as numbers; write them as text",
@@ -131,7 +139,7 @@ _DIFFERENCES: list[tuple[Callable[[str], str], str, bool]] = [
     (_without_file, "one has the folder or the ending of a sound file; write the name alone", False),
     (str.lower, "they differ in capitals only; write them alike", False),
     (_skeleton, "they look alike, but are written with other characters; write them alike", True),
-    (lambda s: re.sub(r"[\s_-]+", " ", _skeleton(s)).casefold(), "they differ in spaces, dashes and the like", True),
+    (lambda s: re.sub(r"[\s_-]+", " ", _skeleton(s)).lower(), "they differ in spaces, dashes and the like", True),
     (lambda s: _without_zeros(_without_file(s)).casefold(), "they differ in zeros, capitals or ending", False),
 ]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import ConfigError
+from .identifiers import near_names
 from .stimuli import stimulus_order
 from .tabular import place, read_table
 
@@ -55,7 +56,7 @@ def read_splits(
     if unknown:
         raise ConfigError(
             f"{path}: {len(unknown)} stimuli are not in this study: {', '.join(unknown[:5])}. Remove their rows, or "
-            "supply their features and responses."
+            f"supply their features and responses.{near_names(unknown, stimuli)}"
         )
     table["is_test"] = table["set"].isin(TEST)
     _refuse_twice(table, path)

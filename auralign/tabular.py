@@ -7,6 +7,8 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +18,19 @@ from .array_tables import ARRAYS, read_array_table
 from .errors import DataError
 from .identifiers import normal_form, normalise
 from .notices import InputWarning
-from .text_tables import open_text
+from .text_tables import open_text, why_absent
 
 # what counts as a missing number; never looked for in columns of ids and names, where "NA" is a name like any other
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 # columns of whole numbers that tell rows of one stimulus apart
 _COUNTED = ("repetition", "layer", "split")
+# columns of tables of numbers that are no numbers to use
+_KEYS = ("stimulus", "repetition", "layer")
 # columns whose values are told apart by their names: two of them may not become one by being written alike
 _IDENTIFIERS = ("stimulus", "target")
 _COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+_BREAK = re.compile(r"[\t\r\n\v\f\x85\u2028\u2029]")
+_SPELT = "; a missing number is an empty cell, NA or NaN"
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 
 
@@ -75,7 +81,7 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
     elif suffix in (".xlsx", ".xls", ".ods"):
         raise DataError(f"{path}: a workbook, not a table. Save the sheet as text: in Excel as `CSV UTF-8`.")
     else:
-        table = _read_text(path, names)
+        table = _read_text(path, names, are_numbers=columns is not None)
     if table.empty:
         raise DataError(f"{path}: there is a header ({', '.join(table.columns[:10])}), but no line below it.")
     for name in names:
@@ -83,6 +89,12 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
         if empty.any():
             raise DataError(f"{path}: {place(table, empty.to_numpy())} has no {name}.")
         table[name] = normalise(table[name], name, path, may_repeat=name not in _IDENTIFIERS)
+        broken = table[name].str.contains(_BREAK).to_numpy(dtype=bool)
+        if broken.any():
+            raise DataError(
+                f"{path}: {place(table, broken)} has a {name} with a tab or a line break in it "
+                f"({table[name].to_numpy()[broken][0][:40]!r}); is a quote missing, or too many?"
+            )
     return table
 
 
@@ -113,7 +125,8 @@ def whole_numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
     DataError
         A value is empty, fractional, negative or text; the message names the first with its place.
     """
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = pd.to_numeric(table[name].astype(object).map(_no_truth), errors="coerce")
+    values = values.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~(np.isfinite(values) & (values >= 0) & (values == np.round(values)) & (values < 2**53))
     if wrong.any():
         given = table[name].to_numpy()[wrong][0]
@@ -158,7 +171,8 @@ def number_columns(table: pd.DataFrame, keys: Sequence[str], what: str, path: Pa
         values = pd.to_numeric(numbers[column].astype(object).map(_no_truth), errors="coerce")
         wrong = (values.isna() & numbers[column].notna()).to_numpy()
         if wrong.any():
-            first = first or f"{place(table, wrong)} has {numbers[column].to_numpy()[wrong][0]!r}"
+            value = numbers[column].astype(object).to_numpy()[wrong][0]
+            first = first or f"{place(table, wrong)} has {value!r}{_SPELT if _is_missing(value) else ''}"
             text.append(column)
         # whole numbers too large for 64 bits: pandas takes them for text, and would round them less well
         converted[column] = values if wrong.any() else numbers[column].map(float, na_action="ignore")
@@ -168,12 +182,23 @@ def number_columns(table: pd.DataFrame, keys: Sequence[str], what: str, path: Pa
 
 
 def refuse_columns(table: pd.DataFrame, names: Iterable[str], what: str, path: Path) -> None:
-    """Refuse columns that are keys of other kinds of tables, and would be taken for numbers here."""
-    if found := [name for name in names if name in table]:
+    """Refuse columns that are keys, of other kinds of tables or in capitals, and would be taken for numbers here."""
+    names = set(names)
+    if found := [name for name in table if name not in _KEYS and name.lower() in set(_KEYS) - names]:
+        raise DataError(
+            f"{path}: the column `{found[0]}` would be one more {what}; write it `{found[0].lower()}` if it is that, "
+            "or give it another name."
+        )
+    if found := [name for name in table if name.lower() in names]:
         raise DataError(
             f"{path}: the column `{found[0]}` is no {what}, and this kind of table has no such key; take it out, or "
             f"give it another name if it is a {what}."
         )
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a text stands for a missing number in other programs, but not here."""
+    return str(value).strip().lower().strip("#+-.<>?") in ("", "na", "n/a", "nan", "null", "none", "missing")
 
 
 def _is_number(kind: object) -> bool:
@@ -181,8 +206,9 @@ def _is_number(kind: object) -> bool:
 
 
 def _no_truth(value: object) -> object:
-    """Let a truth value be no number, which pandas takes for 0 or 1."""
-    return str(value) if isinstance(value, (bool, np.bool_)) else value
+    """Let a truth value, a date or a complex number be no number, for which pandas takes them."""
+    is_number = isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.bool_))
+    return value if is_number or isinstance(value, str) else str(value)
 
 
 def _header(names: Iterable[str], needed: Sequence[str], path: Path) -> list[str]:
@@ -196,7 +222,7 @@ def _header(names: Iterable[str], needed: Sequence[str], path: Path) -> list[str
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         spelt = {name for name, form in zip(names, header, strict=True) if form == twice[0]}
-        alike = " once names are written alike (accents, spaces)" if len(spelt) > 1 else ""
+        alike = " when names are written alike (accents, spaces)" if len(spelt) > 1 else ""
         raise DataError(f"{path}: the column {twice[0]!r} is there more than once{alike}.")
     absent = [name for name in needed if name not in header]
     if absent:
@@ -206,10 +232,17 @@ def _header(names: Iterable[str], needed: Sequence[str], path: Path) -> list[str
     return normalise(names, "column", path)
 
 
-def _read_text(path: Path, names: Sequence[str]) -> pd.DataFrame:
+def _read_text(path: Path, names: Sequence[str], are_numbers: bool) -> pd.DataFrame:
     opened = open_text(path, names)
     header = _header(opened.header, names, path)
     text = {name for name in header if name in names or name in _COUNTED}
+    if are_numbers:
+        places = [place for place, name in enumerate(header) if name in text]
+        table = opened.numbers(places, _MISSING)
+        if table is not None:
+            if opened.separator == ";":
+                warnings.warn(f"{path}: semicolons part the values; it was read so.", InputWarning, stacklevel=3)
+            return table.set_axis(header, axis=1)
     options = {
         "header": 0,
         "names": header,
@@ -268,7 +301,7 @@ def _read_parquet(path: Path, names: Sequence[str]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such table.") from error
+        raise DataError(f"{path}: {why_absent(path)}") from error
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         raise DataError(f"{path}: not a parquet table that can be read: {error}") from error
     if any(name is not None for name in table.index.names):
@@ -277,10 +310,12 @@ def _read_parquet(path: Path, names: Sequence[str]) -> pd.DataFrame:
         raise DataError(f"{path}: the columns have names of several levels; give each one name.")
     table = table.set_axis(_header(map(str, table.columns), names, path), axis=1)
     for name in names:
-        if pd.api.types.is_float_dtype(table[name]):
+        odd = [value for value in table[name] if not (isinstance(value, (str, int, np.integer)) or pd.isna(value))]
+        odd += [value for value in table[name] if isinstance(value, (bool, np.bool_))]
+        if odd:
             raise DataError(
-                f"{path}: the column {name!r} holds numbers with a decimal point ({table[name].iloc[0]!r}); names must "
-                "be text."
+                f"{path}: the column {name!r} holds {odd[0]!r} ({type(odd[0]).__name__}); names must be text or whole "
+                "numbers."
             )
         table[name] = table[name].map(lambda value: "" if pd.isna(value) else str(value)).astype(object)
     categories = [name for name in table if isinstance(table[name].dtype, pd.CategoricalDtype)]

@@ -3,9 +3,11 @@
 import csv
 import gzip
 import io
+import os
 import re
 import warnings
 import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,9 @@ _OTHER_FORMATS = {
     b"\x93NUMPY": "a numpy array; give it a name that ends in .npy",
     b"\x89HDF": "an HDF5 file; give it a name that ends in .nc if it is NetCDF",
     b"/annex/objects/": "git-annex's stand-in for content that is not here; get it with: datalad get",
+    b"version https://git-lfs": "Git LFS's stand-in for content that is not here; get it with: git lfs pull",
+    b"<!DOCTYPE": "a web page, not the table that it may offer; download the table itself",
+    b"<html": "a web page, not the table that it may offer; download the table itself",
 }
 _NUMBER = r"[-+]?\d*\d"
 
@@ -84,6 +89,51 @@ class TextTable:
             raise DataError(f"{self.path}: {len(self.lines)} lines were read as {len(frame)} rows; are quotes missing?")
         return frame.set_axis(pd.Index(self.lines, name="line")) if options["index_col"] is False else frame
 
+    def numbers(self, text: Sequence[int], missing: Collection[str]) -> pd.DataFrame | None:
+        """Read a table that is numbers but for a few columns; quicker than `frame` where there are many of them.
+
+        Parameters
+        ----------
+        text : sequence of int
+            Positions of the columns that are text, ascending.
+        missing : collection of str
+            What stands for a missing number.
+
+        Returns
+        -------
+        DataFrame or None
+            As `frame` reads it, every number a float. None where values are quoted, or one is not plainly a number:
+            `frame` decides on these.
+        """
+        if _has_quotes(self._text, self._quoting):
+            return None
+        values = np.empty((len(self.lines), len(self.header) - len(text)))
+        texts: list[list[str]] = [[] for _ in text]
+        rows = (line.rstrip("\r\n").split(self.separator) for line in io.StringIO(self._text, newline=""))
+        rows = (row for row in rows if len(row) > 1 or row[0].strip())
+        next(rows)
+        for number, row in enumerate(rows):
+            for held, column in reversed(list(zip(texts, text, strict=True))):
+                held.append(row.pop(column))
+            written = "".join(row)
+            if "_" in written or not (written.isascii() and written.isprintable()):  # for Python 1_0 is a number, too
+                return None
+            try:
+                try:
+                    values[number] = list(map(float, row))
+                except ValueError:
+                    values[number] = [np.nan if value in missing else float(value) for value in row]
+            except ValueError:
+                return None
+            if any(row[place] not in missing for place in np.flatnonzero(~np.isfinite(values[number]))):
+                return None
+        taken = set(text)
+        names = [name for place, name in enumerate(self.header) if place not in taken]
+        frame = pd.DataFrame(values, columns=names, index=pd.Index(self.lines, name="line"))
+        for column, held in zip(text, texts, strict=True):
+            frame.insert(column, self.header[column], np.array(held, dtype=object))
+        return frame
+
     def rows(self) -> list[dict[str, str]]:
         """Return every row as text by name of the column."""
         reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self.separator, quoting=self._quoting)
@@ -133,7 +183,7 @@ def decode(path: Path) -> str:
         if path.suffix.lower() == ".gz":
             content = gzip.decompress(content) if content else content
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such table.") from error
+        raise DataError(f"{path}: {why_absent(path)}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     for start, what in _OTHER_FORMATS.items():
@@ -155,6 +205,16 @@ def decode(path: Path) -> str:
     if not text.strip():
         raise DataError(f"{path}: the file is empty; expected a table with a header.")
     return text
+
+
+def why_absent(path: Path, what: str = "table") -> str:
+    """Say why there is no file at a path: nothing there, or a link to nothing, of git-annex or another."""
+    if not path.is_symlink():
+        return f"there is no such {what}."
+    target = os.readlink(path)
+    if "/annex/objects/" in Path(target).as_posix():  # also of a dataset inside another one
+        return f"the {what} is annexed and its content is not here. Get it: datalad get {path}"
+    return f"a link to {target}, where there is nothing. Put the {what} there, or replace the link by it."
 
 
 def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> str:
@@ -184,9 +244,19 @@ def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> st
 
 def _count(path: Path, text: str, separator: str, quoting: int) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Count the values of every line that is not empty: names of the header, numbers of values, numbers of lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     header: list[str] | None = None
     counts, lines, before = [], [], 0
+    if not _has_quotes(text, quoting):  # the same, but quicker
+        for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+            count = line.count(separator) + 1
+            if count > 1 or line.strip():
+                if header is None:
+                    header = line.rstrip("\r\n").split(separator)
+                else:
+                    counts.append(count)
+                    lines.append(number)
+        return header or [], np.array(counts, dtype=np.int64), np.array(lines, dtype=np.int64)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     try:
         for row in reader:
             blank = not row or (len(row) == 1 and not row[0].strip())
@@ -242,6 +312,10 @@ def _decimal_comma(values: list[str], header: list[str]) -> bool:
     surplus = len(values) - len(header)
     whole = [bool(re.fullmatch(_NUMBER, value.strip())) for value in values]
     return 0 < surplus <= sum(whole) // 2 and whole[-1] and whole[-2]
+
+
+def _has_quotes(text: str, quoting: int) -> bool:
+    return quoting != csv.QUOTE_NONE and '"' in text
 
 
 def _counted(number: int, what: str) -> str:

@@ -78,7 +78,7 @@ def read_yaml(text: str) -> Yaml:
             content = None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise YamlError(f"not a YAML file that can be read: {error}") from error
     return Yaml(content, root)
 
@@ -117,6 +117,7 @@ class _Loader(yaml.SafeLoader):
             raise YamlError(f"{_quote(node)} ({error}).") from error
 
 
+_Loader.add_constructor("tag:yaml.org,2002:value", yaml.SafeLoader.construct_yaml_str)  # a bare `=`
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_date)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)

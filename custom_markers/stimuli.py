@@ -1,6 +1,7 @@
 """The data type `Audio` and the data grabber `AudioStimuli`."""
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from auralign.datasets import drop, fetch
 from auralign.errors import DatasetError, did_you_mean
+from auralign.identifiers import normal_form, shown
 from auralign.stimuli import stimulus_order
 
 from .fields import ParameterFields
@@ -108,8 +110,32 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
                     f"no file of {self._folder} matches the pattern {self.pattern!r}: nothing would be extracted. "
                     "Correct `pattern` or `dataset` in the YAML."
                 )
+            self._refuse_names(paths)
             self._paths = {stimulus: paths[stimulus] for stimulus in stimulus_order(paths)}
         return self._paths
+
+    def _refuse_names(self, paths: dict[str, Path]) -> None:
+        """Refuse file names that cannot be stored, or that comparisons would take for one, before anything is computed.
+
+        Raises
+        ------
+        MissingInputs
+        """
+        spelt: dict[str, str] = {}
+        for stimulus in paths:
+            try:
+                stimulus.encode()
+            except UnicodeEncodeError as error:
+                name = os.fsencode(paths[stimulus].name)
+                raise MissingInputs(
+                    f"{self._folder}: the file name {name!r} is not in UTF-8, as from a foreign disk. Rename the file."
+                ) from error
+            other = spelt.setdefault(normal_form(stimulus), stimulus)
+            if other != stimulus:
+                raise MissingInputs(
+                    f"{self._folder}: two names of sounds are the same once accents and spaces are written alike: "
+                    f"{shown(other, stimulus)} and {shown(stimulus, other)}. Rename one of them."
+                )
 
     def fetch(self) -> None:
         """Bring the content of the stimuli that the command needs and that are not here, in one go.

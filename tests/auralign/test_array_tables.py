@@ -94,7 +94,7 @@ def test_the_names_beside_an_array_are_inputs_of_the_run(tmp_path):
     config.write_text(
         "name: arrays\nfeatures: {net: {table: x.npy}}\n"
         "targets: {kind: table, table: y.npy, target_table: y.targets.tsv}\n"
-        "splits: {train_size: 3, test_size: 2}\nestimators: {ridge: {kind: ridge}}\n"
+        "splits: {train_size: 3, test_size: 2, allow_small_test: true}\nestimators: {ridge: {kind: ridge}}\n"
     )
     names = {"x.npy", "x.stimuli.tsv", "y.npy", "y.stimuli.tsv", "y.targets.tsv"}
     assert {file.name for file in input_files(read_config(config))} == names
@@ -121,6 +121,9 @@ def test_the_names_beside_an_array_are_inputs_of_the_run(tmp_path):
         ({"values": VALUES, "stimulus": STIMULI, "target": TARGETS, "repetition": [0, 1]}, "repetition names 2, but"),
         ({"values": VALUES, "stimulus": STIMULI, "target": TARGETS, "repetition": [0, 1, 1, 2]}, "one number twice"),
         ({"values": VALUES, "stimulus": STIMULI, "target": TARGETS, "repetition": [0, 1, 1.5, 2]}, "repetition 1.5"),
+        ({"values": VALUES, "stimulus": STIMULI, "target": TARGETS, "repetition": [1j, 1, 2, 3]}, "repetition '1j'"),
+        ({"values": VALUES, "stimulus": STIMULI, "target": ["a", ""]}, "target 2 has no name"),
+        ({"values": VALUES, "stimulus": np.array([b"\xfc", b"x", b"y"]), "target": TARGETS}, "not in UTF-8"),
         ({"values": VALUES, "stimulus": ["x", "", "y"], "target": TARGETS}, "row 2 has no stimulus"),
         ({"values": VALUES, "stimulus": [1.0, 2.0, 3.0], "target": TARGETS}, "expected a list of text"),
     ],
@@ -130,6 +133,15 @@ def test_an_archive_that_does_not_fit_is_refused(tmp_path, content, expected):
     with pytest.raises(DataError, match=expected) as error:
         read_targets(Targets(kind="table", table=tmp_path / "y.npz"))
     assert "y.npz" in str(error.value)
+
+
+def test_names_beside_an_array_come_from_one_column(tmp_path):
+    path = _write_npy(tmp_path / "y.npy", VALUES, "target", TARGETS)
+    (tmp_path / "y.stimuli.tsv").write_text("stimulus\tstimulus\na\t1\nb\t2\nc\t3\n")
+    with pytest.raises(DataError, match=r"y\.stimuli\.tsv: the column 'stimulus' is there more than once"):
+        read_targets(Targets(kind="table", table=path))
+    (tmp_path / "y.stimuli.tsv").write_text("stimulus \nb\na\nc\n")
+    assert read_targets(Targets(kind="table", table=path)).sel(stimulus="b").values.tolist() == VALUES[0].tolist()
 
 
 def test_files_that_are_missing_damaged_or_pickled_are_named(tmp_path):

@@ -107,6 +107,7 @@ def test_predefined_splits_are_numbered_in_the_order_of_their_labels(tmp_path):
     ("rows", "expected"),
     [
         ([*GOOD, (2, "x", "test")], r"splits\.tsv: 1 stimuli are not in this study: x"),
+        ([*GOOD, (2, "C", "test")], r"'c' is there in the place of 'C': they differ in capitals only"),
         ([*GOOD, (2, "a", "test")], r"line 7: the stimulus 'a' is there more than once of split 2"),
         ([*GOOD, (2, "a", "train")], r"line 7: the stimulus 'a' is in both sets of split 2"),
         ([*GOOD, (2, "c", "validation")], r"line 7: the set 'validation' is none of development \(or train\) and test"),

@@ -77,7 +77,8 @@ def spelt_apart(tmp_path) -> Path:
     config = tmp_path / "c.yml"
     config.write_text(
         "name: accents\nfeatures: {net: {table: x.tsv}}\ntargets: {kind: table, table: y.tsv, target_table: m.tsv}\n"
-        "stimuli: {table: s.tsv}\nconfounds: {table: c.tsv}\nsplits: {kind: stratified, train_size: 12, test_size: 8}\n"
+        "stimuli: {table: s.tsv}\nconfounds: {table: c.tsv}\n"
+        "splits: {kind: stratified, train_size: 12, test_size: 8, allow_small_test: true}\n"
         "estimators: {ridge: {kind: ridge}}\nengine: multitarget\n",
         encoding="utf-8",
     )
@@ -125,6 +126,10 @@ def test_published_readers_and_storages_use_the_same_form(tmp_path):
         ("a\u2013b", "a-b", "'a\u2013b' (U+2013) where features have 'a-b' (U+002D): they look alike"),
         ("\ufb01ne", "fine", "they look alike"),
         ("alarm clock", "alarm_clock", "they differ in spaces, dashes"),
+        ("7.0", "7", "a whole number was written with a decimal point"),
+        ("fi\u00adle", "file", "'fi\u00adle' (U+00AD) where features have 'file': they look alike"),
+        ("a\u200db", "ab", "(U+200D)"),
+        ("a\ufe0f", "a", "(U+FE0F)"),
         ("7.WAV", "007", "they differ in zeros, capitals or ending"),
     ],
 )  # fmt: skip

@@ -154,10 +154,10 @@ def test_an_absent_row_and_an_empty_cell_are_the_same_missing_repetition(tmp_pat
     np.testing.assert_array_equal(same.values, targets.values)
 
 
-@pytest.mark.parametrize(("cell", "said"), [("", "is empty"), ("1.5", "is 1.5"), ("two", "is 'two'")])
+@pytest.mark.parametrize(("cell", "said"), [("", "no repetition"), ("1.5", "the repetition '1.5'"), ("two", "'two'")])
 def test_a_repetition_that_is_no_number_is_named_with_its_line(tmp_path, cell, said):
     (tmp_path / "y.tsv").write_text(f"stimulus\trepetition\ta\nx\t1\t1\ny\t1\t2\nx\t2\t3\ny\t{cell}\t5\n")
-    with pytest.raises(DataError, match=rf"y\.tsv: line 5: the repetition {said}; give each row a whole number"):
+    with pytest.raises(DataError, match=rf"y\.tsv: line 5 has .*{said}; .* whole numbers from 0"):
         read_targets(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
 
 

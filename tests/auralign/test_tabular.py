@@ -1,12 +1,14 @@
 """Tables of text that users bring: read rightly, or refused with file, line and remedy."""
 
 import gzip
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from auralign.config import Features, Targets
 from auralign.confounds import read_confounds
@@ -16,13 +18,18 @@ from auralign.notices import InputWarning
 from auralign.published.results import read_output
 from auralign.stimuli import read_categories
 from auralign.tabular import read_table, whole_numbers
-from auralign.targets import read_targets
+from auralign.targets import read_responses, read_targets
+from auralign.text_tables import open_text
 
 
 def _file(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def _responses(path: Path) -> xr.DataArray:
+    return read_responses(Targets(kind="table", table=path))
 
 
 def _refused(path: Path, *names: str, **options) -> str:
@@ -94,7 +101,7 @@ def test_published_tables_are_counted_too(tmp_path):
             "Stimulus\ta\nx\t1\n",
             "the column 'stimulus' is missing; there are ['Stimulus', 'a']. 'Stimulus' differs",
         ),
-        ("y.tsv", "stimulus \tstimulus\na\tb\n", "'stimulus' is there more than once once names are written alike"),
+        ("y.tsv", "stimulus \tstimulus\na\tb\n", "'stimulus' is there more than once when names are written alike"),
     ],
 )
 def test_a_wrong_separator_or_header_is_named(tmp_path, name, text, expected):
@@ -266,3 +273,64 @@ def test_pandas_warnings_are_errors(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pd, "read_csv", warn)
     assert "does not match length" in _refused(_file(tmp_path, "y.tsv", "stimulus\ta\nx\t1\n"))
+
+
+def test_many_numbers_are_read_as_pandas_reads_them(tmp_path):
+    values = np.random.default_rng(0).normal(size=(30, 40)) * 10.0 ** np.arange(-200, 200, 10)
+    frame = pd.DataFrame(values, columns=[f"v{number}" for number in range(40)])
+    frame.insert(3, "stimulus", [f"a_{number}" for number in range(30)])
+    frame.loc[4, "v1"] = np.nan
+    frame.to_csv(tmp_path / "y.tsv", sep="\t", index=False)
+    quick = open_text(tmp_path / "y.tsv").numbers([3], ["", "NA"])
+    pd.testing.assert_frame_equal(quick, open_text(tmp_path / "y.tsv").frame(), check_exact=True)
+    read = _responses(tmp_path / "y.tsv").sel(stimulus=frame["stimulus"].to_list())
+    np.testing.assert_array_equal(read.to_numpy()[:, :, 0], frame.drop(columns="stimulus").to_numpy())
+
+
+@pytest.mark.parametrize("value", ["1_000", "\u0665", "1e400", "NAN", "-nan", "0x10", "1D3", "\u00a05"])
+def test_what_only_some_programs_take_for_a_number_is_refused(tmp_path, value):
+    path = _file(tmp_path, "y.tsv", f"stimulus\ta\nx\t{value}\ny\t2\n")
+    with pytest.raises(DataError, match="line 2 has") as error:
+        _responses(path)
+    assert ("a missing number is an empty cell, NA or NaN" in str(error.value)) == ("n" in value.lower())
+
+
+def test_a_quote_that_swallows_a_line_is_no_name(tmp_path):
+    message = _refused(_file(tmp_path, "y.tsv", 'stimulus\ta\n"x\t1\ny"\t2\nz\t3\n'))
+    assert "line 2 has a stimulus with a tab or a line break in it" in message and "quote" in message
+
+
+@pytest.mark.parametrize("name", ["Repetition", "LAYER", "Time", "Stimulus"])
+def test_a_key_in_capitals_is_no_target(tmp_path, name):
+    path = _file(tmp_path, "y.tsv", f"stimulus\t{name}\ta\nx\t1\t1\ny\t1\t2\n")
+    with pytest.raises(DataError, match=f"the column `{name}`"):
+        _responses(path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"stimulus": ["x"], "a": pd.to_datetime(["2020-01-01"])}, "must be a number"),
+        ({"stimulus": ["x"], "a": pd.to_timedelta([1], unit="s")}, "must be a number"),
+        ({"stimulus": [True], "a": [1.0]}, "holds True (bool); names must be text or whole numbers"),
+        ({"stimulus": [b"x"], "a": [1.0]}, "names must be text or whole numbers"),
+        ({"stimulus": [], "a": []}, "no line below it"),
+        ({"stimulus": ["x"], "repetition": [True], "a": [1.0]}, "row 1 has the repetition 'True'"),
+    ],
+)
+def test_parquet_of_other_kinds_is_refused(tmp_path, columns, expected):
+    pd.DataFrame(columns).to_parquet(tmp_path / "y.parquet")
+    with pytest.raises(DataError, match=re.escape(expected)):
+        _responses(tmp_path / "y.parquet")
+
+
+@pytest.mark.parametrize("ending", ["tsv", "parquet", "npy", "npz", "nc"])
+def test_a_link_to_nothing_says_so(tmp_path, ending):
+    path = tmp_path / f"y.{ending}"
+    path.symlink_to("elsewhere/y")
+    with pytest.raises(DataError, match="a link to elsewhere/y, where there is nothing"):
+        _responses(path)
+    path.unlink()
+    path.symlink_to(".git/annex/objects/aa/bb/key/key")
+    with pytest.raises(DataError, match=f"datalad get {path}"):
+        _responses(path)

@@ -97,6 +97,15 @@ def test_what_is_no_yaml_is_an_error_with_its_line(text):
         read_yaml(text)
 
 
+def test_nothing_in_a_yaml_file_ends_in_a_traceback(tmp_path):
+    with pytest.raises(YamlError, match="not a YAML file that can be read"):
+        read_yaml("[" * 5000)
+    assert read_yaml("name: =").content == {"name": "="}
+    (tmp_path / "c.yml").write_bytes("# a comment\nname: f\xfcr\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"c\.yml: line 2 is not text in UTF-8\. Save the file as UTF-8"):
+        read_config(tmp_path / "c.yml")
+
+
 def test_recipes_are_read_alike(tmp_path, small):
     recipe = small.recipe(tmp_path, extra="subsets: {no: [sounds]}\n")
     line = 1 + recipe.read_text().splitlines().index("subsets: {no: [sounds]}")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 
 import numpy as np
 import pytest
@@ -116,3 +117,21 @@ def test_companions_that_macos_leaves_are_left_out_with_one_line(make_yaml, soun
     assert len(lines) == 1
     assert lines[0].startswith(f"2 files of {sounds} whose names begin with ._ are left out, ._stim102_tone.wav among")
     assert len(list((sounds.parent / "features").glob("element_*.hdf5"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ([b"\xff.wav"], r"the file name b'\\xff\.wav' is not in UTF-8"),
+        (["caf\u00e9.wav".encode(), "cafe\u0301.wav".encode()], r"names of sounds are the same .*\(U\+00E9\)"),
+    ],
+)
+def test_names_that_cannot_be_used_are_told_before_anything_is_computed(make_yaml, sounds, names, says):
+    for name in names:
+        try:
+            with open(os.path.join(os.fsencode(sounds), name), "xb") as file:
+                file.write((sounds / "stim5_noise.wav").read_bytes())
+        except OSError:
+            pytest.skip("this file system has no such names")
+    assert re.search(says, str(junifer("run", make_yaml(LOGMEL)).exception))
+    assert not list((sounds.parent / "features").glob("*.hdf5"))
