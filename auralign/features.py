@@ -65,7 +65,9 @@ def _read_layer(name: str, config: Features, index: int, read: Callable[[], xr.D
     layer = read()
     bad = ~np.isfinite(layer.values).all(axis=1)
     if bad.any():
-        remedy = "Extract it again" if config.storage is not None else "Repair the file, or leave these stimuli out of it"
+        remedy = (
+            "Extract it again" if config.storage is not None else "Repair the file, or leave these stimuli out of it"
+        )
         raise DataError(
             f"{config.path}: layer {index} of {name!r} is not finite for "
             f"{', '.join(layer.stimulus.values[bad][:5])}. {remedy}."
