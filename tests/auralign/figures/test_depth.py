@@ -94,3 +94,9 @@ def test_three_subjects_are_drawn_but_not_tested(scores):
 def test_one_layer_has_no_depth(scores):
     with pytest.raises(DataError, match="no feature set has two layers"):
         best_layer_by_region(scores[scores["features"] == "flat"], TARGETS, "ridge")
+
+
+def test_subjects_of_one_region_each_cannot_be_compared(scores):
+    apart = TARGETS.assign(subject=range(len(TARGETS)))
+    with pytest.raises(DataError, match="no subject has targets in every region"):
+        best_layer_by_region(scores, apart, "ridge")
