@@ -93,7 +93,7 @@ def _figures(
             yield optimism_gap(_without_early_steps(results.need("layer_choice"), results), estimator, metric)
         if 1 < n_targets <= MAX_PANELS:
             yield component_scatter(summary, estimator, metric=metric, looks=looks)
-        if people is not None and depths.max() > 1 and _n_regions(results) > 1:
+        if people is not None and depths.max() > 1 and _n_regions(results) > 1 and _in_all_regions(results, people):
             fdr = 1.0 - results.level
             yield best_layer_by_region(scores, results.targets, estimator, metric, fdr=fdr, looks=looks)
     yield from _pairs_of_estimators(results, scores, summary, looks)
@@ -117,6 +117,11 @@ def _without_early_steps(table: pd.DataFrame, results: Results) -> pd.DataFrame:
 def _subject_column(results: Results) -> str | None:
     targets = results.targets
     return "subject" if "subject" in targets and targets["subject"].nunique() >= FEWEST_SUBJECTS else None
+
+
+def _in_all_regions(results: Results, subject: str) -> bool:
+    """Whether some subject has targets in every region, so that regions can be compared within subjects."""
+    return bool((results.targets.groupby(subject)["roi"].nunique() == _n_regions(results)).any())
 
 
 def _n_regions(results: Results) -> int:

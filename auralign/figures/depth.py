@@ -60,7 +60,7 @@ def best_layer_by_region(
     Raises
     ------
     DataError
-        No feature set has two layers, or the reference is no region.
+        No feature set has two layers, no subject has targets in every region, or the reference is no region.
     """
     data = depth_data(scores[scores["estimator"] == estimator], targets, metric, region, subject, reference)
     points = data[data["features"] != ALL_MODELS]
@@ -104,6 +104,8 @@ def depth_data(
     chosen = chosen.rename(columns={region: "region", subject: "subject"})
     # `over_subjects` keeps those with a value in every region
     means = over_subjects(chosen, "region", ["features", "estimator"], "rel_pos")
+    if means["rel_pos"].isna().all():
+        raise DataError("no subject has targets in every region: depths cannot be compared between regions.")
     regions = list(means["region"].unique())
     reference = regions[0] if reference is None else reference
     if reference not in regions:

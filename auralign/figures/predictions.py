@@ -149,8 +149,9 @@ def _chosen_layers(results: Results, features: str, estimator: str, layer: int |
 def _reduced(results: Results, features: str, estimator: str) -> Comparison:
     """The comparison as it was run, with no more of it than the predictions need."""
     config = dict(results.provenance["config"])
-    parts = config["features"][features].get("join") or []
-    config["features"] = {name: config["features"][name] for name in (*parts, features)}
+    if config["missing"] == "error":  # else other sets may lack stimuli that this one has, and so leave them out
+        parts = config["features"][features].get("join") or []
+        config["features"] = {name: config["features"][name] for name in (*parts, features)}
     config["estimators"] = {estimator: config["estimators"][estimator]}
     config |= {"tests": [], "hypotheses": [], "above_chance": None, "scheduler": None}
     if config["splits"]["kind"] == "tuckute2023":

@@ -9,7 +9,6 @@ from auralign.config import Lasso, MultitaskLasso, Ridge
 from auralign.errors import ConfigError
 from auralign.group_folds import inner_folds
 from auralign.preparation import Preparation
-from auralign.ridge import fit_ridge
 
 GROUPS = np.array([3, 3, 1, 1, 1, 7, 4, 4, 9, 9, 2, 2])
 RIDGE = Ridge(kind="ridge", alphas=[0.1, 1.0, 10.0])
@@ -89,15 +88,6 @@ def test_every_solver_gets_the_folds_of_its_split(study, estimator, solver, widt
     assert given == [estimator.cv] * 3
 
 
-def _takes_folds() -> bool:
-    try:
-        fit_ridge(np.eye(4), np.ones((4, 1)), [1.0], cv=[(np.arange(2), np.arange(2, 4))])
-    except (ConfigError, ValueError, TypeError):
-        return False
-    return True
-
-
-@pytest.mark.skipif(not _takes_folds(), reason="the solvers do not take lists of folds yet")
 @pytest.mark.parametrize("estimator", [RIDGE, Lasso(kind="lasso", n_alphas=15, cv=3)], ids=["ridge", "lasso"])
 @pytest.mark.parametrize("zscore", [False, True])
 def test_engines_agree_on_groups(study, estimator, zscore):

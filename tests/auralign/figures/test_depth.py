@@ -1,11 +1,14 @@
 """Best layer by region: planted depths, and the tests are those of the statistics."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from auralign.analysis.resampling import paired_bootstrap
 from auralign.errors import DataError
+from auralign.figures.collection import _in_all_regions
 from auralign.figures.depth import ALL_MODELS, best_layer_by_region
 
 N_SUBJECTS, N_LAYERS = 6, 5
@@ -94,3 +97,11 @@ def test_three_subjects_are_drawn_but_not_tested(scores):
 def test_one_layer_has_no_depth(scores):
     with pytest.raises(DataError, match="no feature set has two layers"):
         best_layer_by_region(scores[scores["features"] == "flat"], TARGETS, "ridge")
+
+
+def test_subjects_of_one_region_each_cannot_be_compared(scores):
+    apart = TARGETS.assign(subject=range(len(TARGETS)))
+    with pytest.raises(DataError, match="no subject has targets in every region"):
+        best_layer_by_region(scores, apart, "ridge")
+    assert not _in_all_regions(SimpleNamespace(targets=apart), "subject")
+    assert _in_all_regions(SimpleNamespace(targets=TARGETS), "subject")

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
+from auralign.compare import run_comparison
+from auralign.config import Comparison
 from auralign.errors import DataError
 from auralign.figures.predictions import stimulus_predictions
+from auralign.results import read_results
 
 
 def test_predictions_are_those_of_scikit_learn(components, inputs):
@@ -102,3 +105,28 @@ def test_what_is_not_in_the_results_is_named(components):
         stimulus_predictions(components, "net", "ridge", layer=7)
     with pytest.raises(DataError, match=r"targets: \['middle'\]"):
         stimulus_predictions(components, "net", "ridge", targets=["middle"])
+
+
+def test_stimuli_that_another_set_lacks_stay_left_out(tmp_path):
+    random = np.random.default_rng(0)
+    stimuli = [f"s{number:02d}" for number in range(40)]
+    x, y = random.normal(size=(40, 3)), random.normal(size=40)
+    y[5] = np.nan  # of a stimulus that is left out, so that the target can be used
+    for name, values, rows in (("a", x, slice(None)), ("b", x, slice(6, None)), ("y", y[:, None], slice(None))):
+        table = pd.DataFrame(values, columns=[f"{name}{unit}" for unit in range(values.shape[1])])
+        if name == "y":
+            table["other"] = random.normal(size=40)
+        table.insert(0, "stimulus", stimuli)
+        table[rows].to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    config = Comparison(
+        name="left-out",
+        features={name: {"table": tmp_path / f"{name}.tsv"} for name in ("a", "b")},
+        targets={"kind": "table", "table": tmp_path / "y.tsv"},
+        splits={"kind": "shuffle", "n_splits": 2, "train_size": 20, "test_size": 14},
+        estimators={"ridge": {"kind": "ridge"}},
+        missing="drop",
+    )
+    run_comparison(config, tmp_path / "out")
+    predictions = stimulus_predictions(read_results(tmp_path / "out"), "a", "ridge", each_split=True)
+    assert len(predictions) == 2 * 2 * 14
+    assert not set(predictions["stimulus"]) & set(stimuli[:6])
