@@ -100,7 +100,7 @@ def _domain_match(
 def _best_overall(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
-    """Over splits: the mean over targets, then each target. Over subjects: medians over splits, then over targets."""
+    """Over splits: the mean over targets with a score in every split, then each target. Over subjects: medians over splits, then over targets."""
     rows, metric, sizes = [], _metric(hypothesis, scores), split_sizes(scores)
     a = nested_scores(scores, hypothesis.features, estimator, metric)
     for rival in hypothesis.against:
@@ -113,7 +113,9 @@ def _best_overall(
             )
             continue
         difference = a - b
-        for target, column in ((OVERALL, difference.mean(axis=1)), *difference.items()):
+        # targets that lack a score in some split would make the mean one of other targets there
+        overall = difference.dropna(axis=1).mean(axis=1)
+        for target, column in ((OVERALL, overall), *difference.items()):
             result = _over_splits(column.to_numpy(), sizes, level)
             rows.append(_row(hypothesis.features, rival, target, metric, result, decides=target == OVERALL))
     return rows

@@ -183,6 +183,17 @@ def test_rows_that_only_describe_change_no_verdict(scores):
     assert verdicts(found)["verdict"].tolist() == ["supported"]
 
 
+def test_a_target_without_a_score_in_some_split_has_no_part_in_the_mean_over_targets(scores):
+    gaps = scores.copy()
+    gaps.loc[(gaps["target"] == "pitch") & (gaps["split"] == 3), "r2_corr"] = np.nan
+    whole = scores[scores["target"] != "pitch"]
+    found, expected = (
+        run_hypotheses(table, COMPONENTS.loc[table["target"].unique()], [H3]).set_index(["target", "b"])["estimate"]
+        for table in (gaps, whole)
+    )
+    np.testing.assert_array_equal(found.loc[OVERALL], expected.loc[OVERALL])
+
+
 @pytest.mark.parametrize("hypothesis", [H1, H2, H3], ids=["depth_by_region", "domain_match", "best_overall"])
 def test_false_discoveries_are_controlled_over_the_deciding_rows_of_every_kind(scores, hypothesis):
     table, targets = _voxels(6, shift=0) if hypothesis is H1 else (scores, COMPONENTS)
