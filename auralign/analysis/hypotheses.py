@@ -100,7 +100,10 @@ def _domain_match(
 def _best_overall(
     scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
-    """Over splits: the mean over targets with a score in every split, then each target. Over subjects: medians over splits, then over targets."""
+    """Over splits: the mean over targets with a score in every split, then each target.
+
+    Over subjects: medians over splits, then over targets.
+    """
     rows, metric, sizes = [], _metric(hypothesis, scores), split_sizes(scores)
     a = nested_scores(scores, hypothesis.features, estimator, metric)
     for rival in hypothesis.against:
