@@ -245,7 +245,7 @@ def _low_rates(sounds: Sequence[Sound], rates: dict[str, int], of: str) -> list[
     below = [(sound.stimulus, f" ({sound.sample_rate} Hz)") for sound in sounds if sound.sample_rate < highest]
     markers = ", ".join(f"{marker} ({rate} Hz)" for marker, rate in low.items())
     all_alike = 1 < len(below) == len(sounds) and len({note for _, note in below}) == 1
-    who = f"all {len(sounds)} are{below[0][1]}" if all_alike else _named(below)
+    who = f"all {len(sounds)}{below[0][1]} are" if all_alike else _named(below)
     return [
         f"Sounds of {of}: {who} below the sampling rate of {markers}; there is nothing above half of a sound's own "
         "sampling rate, where the network was trained to hear something."

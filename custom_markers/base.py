@@ -20,6 +20,7 @@ from .presence import problem_of
 from .skipping import Skipping
 from .soundcheck import findings, summarise_at_end
 from .storing import StimulusFile, StorageError
+from .yaml_shape import problem_of_storage
 
 logger = logging.getLogger("junifer")
 
@@ -223,6 +224,9 @@ class AudioMarker(ParameterFields, BaseMarker):
                 "`single_output: true`), because other storages cannot be checked for old values. Correct `storage` in "
                 "the YAML; `junifer collect` makes one file of all."
             )
+        problem = problem_of_storage(Path(storage.uri))
+        if problem is not None:
+            raise StorageError(f"{storage.uri} {problem}")
         sound = input["Audio"]
         file = StimulusFile(storage, sound["meta"]["element"])
         checksum = _checksum(sound["path"])

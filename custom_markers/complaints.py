@@ -26,6 +26,8 @@ from junifer.utils import raise_error
 import auralign
 from auralign.errors import did_you_mean
 
+from .yaml_shape import check_yaml
+
 JUNIFER = Path(junifer.__file__).parent
 RUAMEL = Path(ruamel.yaml.__file__).parent
 OURS = (Path(auralign.__file__).parent, Path(__file__).parent)
@@ -36,7 +38,13 @@ BASE_CLASSES = ("BaseMarker", "BaseFeatureStorage", "PandasBaseFeatureStorage", 
 
 
 def speak_plainly() -> None:
-    """Inside the program `junifer`, print errors as messages; elsewhere (tests, notebooks) nothing changes."""
+    """Inside the program `junifer`, print errors as messages; elsewhere (tests, notebooks) nothing changes.
+
+    Raises
+    ------
+    ConfigError
+        The YAML that the command was given lacks what the command needs.
+    """
     context = click.get_current_context(silent=True)
     if context is None or Path(context.find_root().info_name or "").stem != "junifer":
         return
@@ -54,6 +62,8 @@ def speak_plainly() -> None:
     sys.excepthook = show
     # junifer's raise_error logs what it raises: the message would be there twice
     logging.getLogger("junifer").addFilter(lambda record: record.funcName != "raise_error")
+    if yaml_file is not None:
+        check_yaml(Path(yaml_file), context.info_name)
 
 
 def message_of(error: BaseException, yaml_file: Path | None = None) -> str | None:

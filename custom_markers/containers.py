@@ -83,11 +83,19 @@ def _missing_bytes(path: Path, form: str, channels: int) -> tuple[int, int] | No
     with open(path, "rb") as file:
         try:
             declared, start = reader(file, channels)
-        except struct.error:  # the header itself is cut off
+        except (struct.error, ValueError, OverflowError):  # the header is cut off, or leads to where no file reaches
             raise IncompleteError(
-                f"the file is truncated: its header ends after {length} bytes, before any samples. Get it again from "
-                "its source."
+                f"the file is truncated or its header damaged: no samples are found in its {length} bytes. Get it "
+                "again from its source."
             ) from None
+        if reader in (_riff, _form) and length - start > 2 * declared + 1:
+            file.seek(start + declared + declared % 2)
+            following = file.read(4)
+            if not (following.isascii() and following.decode("ascii").isprintable()):
+                raise IncompleteError(
+                    f"the file is damaged: its header declares {declared} bytes of samples, behind which "
+                    f"{length - start - declared} follow that belong to nothing. Get it again from its source."
+                )
     present = max(0, length - start)
     return (declared, present) if declared > present else None
 

@@ -85,6 +85,7 @@ class Skipping:
         if count * 2 <= len(self._tried):
             return
         self._alike.clear()  # said once
+        atexit.unregister(self._report)  # every sound was named when it was skipped; the error shall be the last word
         raise TooManySkipped(
             f"{self.marker}: {count} of the {len(self._tried)} sounds that were tried fail alike, so the reason is "
             f"hardly the sounds; the run stops in spite of AURALIGN_ON_ERROR=skip. The first: {self._example[kind]}\n"
@@ -101,4 +102,7 @@ class Skipping:
 
 def _kind(reason: str, path: Path) -> str:
     """Reduce a reason to what sounds can have in common: without its path and numbers."""
-    return re.sub(r"\d+", "#", reason.replace(str(path), "").replace(path.name, "").replace(path.stem, ""))
+    # names without folder only where they are quoted: a sound `a.wav` must not lose every letter a of its reason
+    for own in (str(path), f"'{path.name}'", f"'{path.stem}'"):
+        reason = reason.replace(own, "")
+    return re.sub(r"\d+", "#", reason)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auralign.errors import ConfigError
 from custom_markers import complaints
 from custom_markers.complaints import message_of
+from custom_markers.yaml_shape import check_yaml
 
 from .conftest import SMALL, junifer
 
@@ -124,6 +126,50 @@ def test_the_program_prints_it_once_and_alone(make_yaml, changes, beginning):
     assert "Traceback" not in output
     assert output.startswith(f"error: {yaml_file}: {beginning}")
     assert len(output.splitlines()) <= 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"markers": []}, "markers: the list is empty, nothing would be computed; expected a list"),
+        ({"markers": None}, "markers: is empty; expected a list"),
+        ({"markers": LOGMEL}, "markers: is a mapping; expected a list, each beginning with `- name:`"),
+        ({"markers": ["LogMel"]}, "markers: number 1 is 'LogMel'; expected a list"),
+        ({"datagrabber": "AudioStimuli"}, "datagrabber: is 'AudioStimuli'; expected `kind:`"),
+        ({"storage": "x.hdf5"}, "storage: is 'x.hdf5'; expected `kind:`"),
+        ({"storage": {**STORAGE, "uri": 3}}, "storage: uri: is 3; expected the path of a file"),
+        ({"storage": {**STORAGE, "uri": "sounds"}}, "/sounds is a folder; the path of a file is needed"),
+        ({"storage": {**STORAGE, "uri": "sounds/stim5_noise.wav"}}, "stim5_noise.wav is there and is no HDF5 file"),
+        ({"elementss": ["stim5_noise"]}, "elementss: junifer knows no such key. Did you mean elements?"),
+    ],
+)
+def test_parts_of_another_shape_are_named(make_yaml, changes, said):
+    yaml_file = make_yaml(**{"markers": [LOGMEL], **changes})
+    with pytest.raises(ConfigError) as raised:
+        check_yaml(yaml_file, "run")
+    assert said in str(raised.value) and str(raised.value).startswith(str(yaml_file))
+
+
+def test_the_shipped_yamls_have_the_right_shape(root):
+    for yaml_file in sorted((root / "junifer_yamls").glob("*.yml")):
+        check_yaml(yaml_file, "run")
+
+
+@pytest.mark.parametrize("uri", ["sounds", "sounds/stim5_noise.wav"])
+def test_what_is_no_storage_is_never_moved_away(make_yaml, sounds, uri):
+    before = {path.name: path.read_bytes() for path in sounds.iterdir()}
+    result = junifer("run", make_yaml(LOGMEL, storage={**STORAGE, "uri": uri}))
+    assert result.exit_code == 1 and "storage: uri" in str(result.exception)
+    assert {path.name: path.read_bytes() for path in sounds.iterdir()} == before
+
+
+def test_collecting_before_running_is_an_error(make_yaml):
+    yaml_file = make_yaml(LOGMEL)
+    status, output = junifer_program("collect", yaml_file)
+    assert status == 1
+    assert output.startswith(f"error: {yaml_file}: there is nothing to collect: ") and len(output.splitlines()) == 1
+    assert f"Run `junifer run {yaml_file}` first" in output
+    assert not (yaml_file.parent / "features").exists()
 
 
 def test_collecting_speaks_alike(make_yaml):

@@ -62,6 +62,29 @@ def test_a_file_that_was_cut_off_is_refused(path, form, subtype, keep):
         read_audio(path)
 
 
+@pytest.mark.parametrize(("form", "name", "order"), [("WAV", b"data", "<I"), ("AIFF", b"SSND", ">I")])
+def test_a_header_that_declares_less_than_there_is_is_refused(path, form, name, order):
+    content = bytearray(written(path, form, "PCM_16"))
+    struct.pack_into(order, content, content.index(name) + 4, 1280)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"declares 1280 bytes of samples, behind which 627\d\d follow that belong to"):
+        read_recording(path)
+
+
+def test_a_long_chunk_behind_short_samples_is_none_of_them(path):
+    content = written(path, "WAV", "PCM_16")
+    path.write_bytes(content + b"LIST" + struct.pack("<I", 100000) + bytes(100000))
+    assert len(read_recording(path).samples) == 32000
+
+
+def test_a_size_beyond_what_files_can_have_is_an_error_of_the_file(path):
+    content = bytearray(written(path, "W64", "PCM_16"))
+    content[63] ^= 0xFF  # the highest byte of the size of the chunk `fmt `
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match="truncated or its header damaged"):
+        read_recording(path)
+
+
 @pytest.mark.parametrize("form", ["WAV", "AIFF", "AU", "W64", "RF64", "NIST"])
 def test_the_error_says_how_much_is_missing(path, form):
     whole = written(path, form, "PCM_16")

@@ -127,6 +127,14 @@ def test_a_short_run_is_judged_at_its_end(make_yaml, sounds, skip):
     assert "4 of the 7 sounds" in str(result.exception)
 
 
+def test_sounds_with_names_of_one_letter_fail_alike_too(make_yaml, sounds, skip):
+    for name in "adno":
+        (sounds / f"{name}.wav").write_text("not a sound")
+    result = junifer("run", make_yaml(LOGMEL))
+    assert isinstance(result.exception, TooManySkipped)
+    assert "4 of the 7 sounds that were tried fail alike" in str(result.exception)
+
+
 def test_one_bad_sound_alone_in_its_job_is_skipped(make_yaml, sounds, skip):
     bad(sounds, 1)
     assert junifer("run", make_yaml(LOGMEL), "--element", "stim1000_bad").exception is None

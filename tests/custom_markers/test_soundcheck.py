@@ -108,7 +108,7 @@ def test_lengths_far_from_the_others(seconds, far):
 def test_a_sampling_rate_below_the_networks():
     sounds = [sound(f"s{n}", rate=8000) for n in range(4)]
     (sentence,) = describe(sounds, {"net": 16000, "old": 8000}, "x")
-    assert sentence.startswith("Sounds of x: all 4 are (8000 Hz) below the sampling rate of net (16000 Hz);")
+    assert sentence.startswith("Sounds of x: all 4 (8000 Hz) are below the sampling rate of net (16000 Hz);")
     (sentence,) = describe([*sounds[:1], sound("t", rate=44100), sound("u", rate=44100)], {"net": 16000}, "x")
     assert sentence.startswith("Sounds of x: s0 (8000 Hz) is below the sampling rate of net (16000 Hz);")
 
