@@ -49,11 +49,13 @@ SOURCE = "source"
 CHANGES = {
     "Comparison.noise_correction": {"noise_correction": "off"},
     "Comparison.missing": {"missing": "drop", "features.small.table": "short.tsv"},
+    "Comparison.missing_targets": {"missing_targets": "drop", "targets.table": "y_gap.tsv"},
     "Comparison.engine": {"engine": "julearn"},
     "Features.table": {"features.small.table": "small_other.tsv"},
     "Features.join": {"features.both.join": ["small", "net"]},
     "Features.zscore": {"features.small.zscore": True},
     "Targets.table": {"targets.table": "y_other.tsv"},
+    "Targets.missing_repetitions": {"targets.missing_repetitions": "available", "targets.table": "y_lacking.tsv"},
     "Stimuli.table": {"stimuli.table": "stimuli_other.tsv"},
     "Stimuli.by": {"stimuli.by": "other"},
     "Splits.kind": {"splits.kind": "shuffle"},
@@ -61,6 +63,8 @@ CHANGES = {
     "Splits.train_size": {"splits.train_size": 15},
     "Splits.test_size": {"splits.test_size": 11},
     "Splits.seed": {"splits.seed": 2},
+    "Splits.groups": {"splits": {"kind": "kfold", "n_splits": 3, "groups": "other"}},
+    "Splits.table": {"splits": {"kind": "predefined", "table": "splits.tsv"}},
     "Center.x": {"center": {"x": False}},
     "Center.y": {"center": {"y": False}},
     "Confounds.table": {"confounds.table": "confounds_other.tsv"},
@@ -93,6 +97,8 @@ KEEPS = {
     },
     "Comparison.above_chance": {"confounds": {}, "above_chance": {"n_permutations": 19}},
     "Comparison.fdr": {"fdr": 0.1},
+    "Comparison.metric": {"metric": "r2"},
+    "Splits.allow_small_test": {"splits.allow_small_test": True},
     "Features.layers": {"features.net.layers": [1], "features.both": None},
     "Features.exclude_layers": {"features.net.exclude_layers": [0], "features.both": None},
     "Targets.target_table": {"targets.target_table": "targets.tsv"},
@@ -144,6 +150,11 @@ def tables(tmp_path_factory) -> Path:
     write("net", net, stimulus=stimuli * 2, layer=np.repeat([0, 1], 30))
     twice = {"stimulus": stimuli * 2, "repetition": np.repeat([0, 1], 30)}
     write("y", y, **twice)
+    gap = y.copy()
+    gap[5, 1] = np.nan
+    write("y_gap", gap, **twice)
+    gap[5] = np.nan
+    write("y_lacking", gap, **twice)
     y[17, 1] += 1e-9
     write("y_other", y, **twice)
     write("small", small, stimulus=stimuli)
@@ -156,6 +167,9 @@ def tables(tmp_path_factory) -> Path:
     for name in ("stimuli", "stimuli_other"):
         labels = {key: random.permutation(["a", "b", "c"] * 10) for key in ("category", "other")}
         pd.DataFrame({"stimulus": stimuli, **labels}).to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    sides = [["test" if n % 3 == split else "development" for n in range(30)] for split in range(2)]
+    splits = {"split": np.repeat([0, 1], 30), "stimulus": stimuli * 2, "set": np.concatenate(sides)}
+    pd.DataFrame(splits).to_csv(folder / "splits.tsv", sep="\t", index=False)
     pd.DataFrame({"target": ["u0", "u1"], "subject": [1, 2]}).to_csv(folder / "targets.tsv", sep="\t", index=False)
     return folder
 
