@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from ..analysis.layer_choice import nested_choice
@@ -203,6 +202,6 @@ def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
 def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
     nested = nested_values(scores, [results.metric])
-    means = {(one.features, one.estimator): np.nanmean(one.over_targets(results.metric)) for one in nested}
+    means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
     features, estimator = max(means, key=means.get)
     return predicted_against_measured(stimulus_predictions(results, features, estimator), f"{features}_{estimator}")
