@@ -129,10 +129,12 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     DataError
         The file cannot be read, or lacks one of them.
     """
+    # scipy looks for `<path>.mat` where there is no file, and then speaks of its reader
+    if not path.is_file():
+        fetch = " Get it with: datalad get" if path.is_symlink() else ""
+        raise DataError(f"{path}: there is no such file.{fetch}")
     try:
         content = loadmat(path, variable_names=list(names), chars_as_strings=True)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file.") from error
     except Exception as error:  # scipy documents no exception types: damaged files raise many
         raise DataError(f"{path}: not a MATLAB file that can be read: {error!r}.") from error
     absent = [name for name in names if name not in content]

@@ -44,7 +44,7 @@ def read_song165(folder: Path, window: tuple[float, float] | None = None, comple
     DataError
         The file has another layout; no time lies in the window.
     """
-    path = folder / RESPONSES
+    path = _file(folder, RESPONSES)
     content = read_mat(path, ["R", "t", "stim_names"])
     responses, times = np.asarray(content["R"]), np.asarray(content["t"], dtype=float).ravel()
     stimuli = _ids(content["stim_names"], path)
@@ -66,6 +66,13 @@ def read_song165(folder: Path, window: tuple[float, float] | None = None, comple
     return refuse_not_finite(array, path, complete).sel(stimulus=stimulus_order(stimuli))
 
 
+def _file(folder: Path, name: str) -> Path:
+    """Return the path of a file, and say where it is if the dataset was named instead of its `data/`."""
+    if not (folder / name).exists() and (folder / "data" / name).exists():
+        raise DataError(f"{folder / name}: there is no such file, but {folder / 'data' / name} is: name that folder.")
+    return folder / name
+
+
 def acoustic_features(folder: Path) -> dict[str, xr.DataArray]:
     """Read the acoustic features: `cochlear` (6 frequencies) and `modulation` (7 spectral scales x 9 temporal rates).
 
@@ -83,8 +90,9 @@ def acoustic_features(folder: Path) -> dict[str, xr.DataArray]:
     DataError
         A file has another layout.
     """
-    stimuli = stimulus_order(_ids(read_mat(folder / RESPONSES, ["stim_names"])["stim_names"], folder / RESPONSES))
-    path = folder / FEATURES
+    responses = _file(folder, RESPONSES)
+    stimuli = stimulus_order(_ids(read_mat(responses, ["stim_names"])["stim_names"], responses))
+    path = _file(folder, FEATURES)
     content = read_mat(path, ["F_coch", "F_mod", "coch_freqs", "spec_mod_scales", "temp_mod_rates"])
     frequencies, scales, rates = (
         np.asarray(content[name], dtype=float).ravel() for name in ("coch_freqs", "spec_mod_scales", "temp_mod_rates")

@@ -105,3 +105,12 @@ def test_the_rows_of_the_real_features_are_the_sounds_they_are_said_to_be(real_s
         np.corrcoef(a, np.roll(b, 1))[0, 1] for a, b in zip(np.transpose(energy), cochlear.values.T, strict=True)
     ]
     assert min(aligned) > 0.55 and max(shifted) < 0.3
+
+
+def test_a_file_that_is_elsewhere_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"ecog_component_responses\.mat: there is no such file"):
+        read_song165(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ecog_component_responses.mat").touch()
+    with pytest.raises(DataError, match=r"data/ecog_component_responses\.mat is: name that folder"):
+        read_song165(tmp_path)
