@@ -3,8 +3,6 @@
 from __future__ import annotations  # torch is imported when it is used, see `hooks`
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,11 +10,11 @@ from pydantic import PrivateAttr
 
 from .audio import AudioError
 from .base import AudioMarker
+from .devices import full_precision, torch_device
 from .hooks import HookError, Stage, record
 from .layers import select_layers
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 # sounds in one pass where `batch_size` is auto: a processor gains nothing from more than one
@@ -230,7 +228,7 @@ class TorchMarker(AudioMarker):
         batch = torch.from_numpy(np.stack(waves).astype(np.float32)).to(torch_device(self.device))  # [B, N]
         stages = list(self._stages.values())
         try:
-            with torch.inference_mode(), _full_precision():
+            with torch.inference_mode(), full_precision():
                 tensors = self.activations(self._network, stages, batch)
                 # [B, units] or [B, T, units] each
                 pooled = [self._pooled(stage, tensors.pop(stage.name), n_samples) for stage in stages]
@@ -272,7 +270,7 @@ class TorchMarker(AudioMarker):
         for seconds in PROBE_SECONDS:
             noise = np.random.default_rng(0).standard_normal((1, round(seconds * self.SAMPLE_RATE)))
             try:
-                with torch.inference_mode(), _full_precision():
+                with torch.inference_mode(), full_precision():
                     wave = torch.from_numpy(0.1 * noise.astype(np.float32)).to(torch_device(self.device))
                     self.activations(self._network, stages, wave)
             except (RuntimeError, AudioError):
@@ -302,26 +300,6 @@ class TorchMarker(AudioMarker):
         return values.mean(dim=1) if self.pooling == "mean" else values
 
 
-def torch_device(device: str) -> torch.device:
-    """Return the torch device of the parameter `device`; `auto` is the first CUDA GPU, else the processor.
-
-    Raises
-    ------
-    ValueError
-        It is not there; the message says which are.
-    """
-    import torch
-
-    n_gpus = torch.cuda.device_count()
-    here = ["cpu", *(["cuda"] if n_gpus else []), *(f"cuda:{index}" for index in range(n_gpus))]
-    here += ["mps"] if torch.backends.mps.is_available() else []
-    if device == "auto":
-        return torch.device("cuda" if n_gpus else "cpu")
-    if device not in here:
-        raise ValueError(f"device: {device!r} is not on this machine. Allowed here: auto, {', '.join(here)}.")
-    return torch.device(device)
-
-
 def state_sha256(network: nn.Module) -> str:
     """Identify a network by its state: sha256 over name, type, shape and bytes of its sorted parameters and buffers.
 
@@ -343,19 +321,3 @@ def _mixes_sounds(network: nn.Module) -> str | None:
 
     batch_norms = ((name, module) for name, module in network.named_modules() if isinstance(module, _BatchNorm))
     return next((name for name, module in batch_norms if module.running_mean is None), None)
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep GPUs from rounding to TF32 (10 bits), which they do in convolutions by default: values stay the CPU's."""
-    from torch import backends
-
-    switches = (backends.cudnn, backends.cuda.matmul)
-    before = [switch.allow_tf32 for switch in switches]
-    try:
-        for switch in switches:
-            switch.allow_tf32 = False
-        yield
-    finally:
-        for switch, allowed in zip(switches, before, strict=True):
-            switch.allow_tf32 = allowed

@@ -17,9 +17,10 @@ from torch import nn
 from auralign.config import Features, read_config
 from auralign.features import read_features
 from custom_markers.audio import AudioError, read_audio, resample
+from custom_markers.devices import torch_device
 from custom_markers.hooks import HookError, Stage
 from custom_markers.storing import StaleFeaturesError
-from custom_markers.torch_marker import TorchMarker, state_sha256, torch_device
+from custom_markers.torch_marker import TorchMarker, state_sha256
 
 from .conftest import junifer
 
