@@ -62,8 +62,8 @@ def extract(case: str, sounds: int, repeats: int) -> tuple[dict, np.ndarray]:
     """Time the time means of every layer; return seconds a sound and the features, [sounds, layers, dim]."""
     import torch
 
-    from custom_markers.encodecmae import network as network_module
-    from custom_markers.encodecmae.checkpoint import untrained
+    from custom_markers.networks.encodecmae import network as network_module
+    from custom_markers.networks.encodecmae.checkpoint import untrained
 
     if case == "plain":
         network_module._has_onednn_linear = lambda: False
@@ -82,8 +82,8 @@ def products(repeats: int) -> dict:
     """Sum the best times of the matrix products of one sound: 10 layers and the projection of the front end."""
     import torch
 
-    from custom_markers.encodecmae.mel import n_frames
-    from custom_markers.encodecmae.network import NetworkConfig, _has_onednn_linear
+    from custom_markers.networks.encodecmae.mel import n_frames
+    from custom_markers.networks.encodecmae.network import NetworkConfig, _has_onednn_linear
 
     config, frames = NetworkConfig(), n_frames(SAMPLES)
     dim, layers = config.dim, config.encoder_layers

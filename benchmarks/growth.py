@@ -3,8 +3,9 @@
 
 Two things are measured, each in processes of its own: the `command`, `scripts/compare.py` on a simulated voxelwise
 study (ten splits, the mean and three repetitions, noise-corrected; everything from reading to the tables), and the
-`solver`, `auralign.ridge.predict_ridge` alone on one split of the same size, voxels in chunks so that no chunk is kept.
-One axis varies, the others stay at 165 stimuli (83 of them development), one layer of 768 units and 2,000 voxels.
+`solver`, `auralign.estimators.ridge.predict_ridge` alone on one split of the same size, voxels in chunks so that no
+chunk is kept. One axis varies, the others stay at 165 stimuli (83 of them development), one layer of 768 units and
+2,000 voxels.
 """
 
 import json
@@ -35,8 +36,8 @@ FIXED = {"voxels": 2000, "layers": 1, "stimuli": 165}
 
 def solve(voxels: int, layers: int, stimuli: int) -> float:
     """Return the seconds that the solver takes for one split of every layer, responses drawn chunk by chunk."""
-    from auralign.ridge import predict_ridge
-    from auralign.solvers.decomposition import decompose
+    from auralign.estimators.numerics.decomposition import decompose
+    from auralign.estimators.ridge import predict_ridge
 
     random = np.random.default_rng(0)
     n = stimuli - stimuli // 2

@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner
 from junifer.cli.cli import cli
 
-from custom_markers.encodecmae.marker import EncodecMAE
+from custom_markers.networks.encodecmae.marker import EncodecMAE
 
 PARTS = {"prepare": "making the network", "_read": "reading, resampling", "layers_of_batch": "the network"}
 DEFAULT = Path(__file__).resolve().parents[1] / "datalad_dataset" / "natsound165"

@@ -19,11 +19,11 @@ from sklearn.linear_model import LassoCV, LassoLarsCV, MultiTaskLassoCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from auralign.config import Lasso, Ridge
-from auralign.engines import run_julearn
-from auralign.lasso import alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
-from auralign.preparation import Preparation
-from auralign.solvers.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
+from auralign.estimators.lasso import alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
+from auralign.estimators.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
+from auralign.estimators.options import Lasso, Ridge
+from auralign.questions.encoding.engines import run_julearn
+from auralign.questions.preparation import Preparation
 
 try:
     import celer

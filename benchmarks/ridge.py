@@ -4,7 +4,7 @@
 83 development and 82 test stimuli, 768 features with a falling spectrum, as many targets as NH2015 has voxels; a third
 of the targets well, a third weakly and a third not predictable. Every method chooses alpha per target and predicts the
 test stimuli; with three repetitions the mean and each repetition are fitted, four columns a target. Times are CPU
-seconds, the smallest of the repeats. Ratios above 1 are in favour of `auralign.ridge`. The comparison of predictions is
+seconds, the smallest of the repeats. Ratios above 1 are in favour of auralign. The comparison of predictions is
 with the published behaviour for targets that nothing predicts (`unpredictable="published"`), which is scikit-learn's.
 """
 
@@ -22,9 +22,9 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from auralign.ridge import predict_ridge
-from auralign.solvers.decomposition import decompose
-from auralign.solvers.ridge_errors import distinct_alphas
+from auralign.estimators.numerics.decomposition import decompose
+from auralign.estimators.numerics.ridge_errors import distinct_alphas
+from auralign.estimators.ridge import predict_ridge
 
 N, N_TEST, N_UNITS = 83, 82, 768
 GRIDS = {"100 alphas (published)": [10.0**k for k in range(49, -51, -1)], "12 alphas": list(np.logspace(-3, 8, 12))}
@@ -143,7 +143,7 @@ def compare(name: str, alphas: list[float], targets: int, repetitions: int, samp
         f"{f' x (mean + {repetitions} repetitions)' if repetitions > 1 else ''} = {columns} columns"
     )
     click.echo(
-        f"  {'auralign.ridge':44s} {seconds:9.3f} s   {100 * flop / seconds / 1e9 / rate:.0f} % of the GEMM rate "
+        f"  {'auralign':44s} {seconds:9.3f} s   {100 * flop / seconds / 1e9 / rate:.0f} % of the GEMM rate "
         f"({rate:.0f} GFLOP/s); the mean for {100 * np.isinf(alpha).mean():.0f} % of the columns"
     )
     spread = y.std()
@@ -166,7 +166,7 @@ def compare(name: str, alphas: list[float], targets: int, repetitions: int, samp
 @click.command()
 @click.option("--targets", type=click.IntRange(min=6), default=11_065, show_default=True)
 @click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True, help="Columns of the plain loop.")
-@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Of auralign.ridge.")
+@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Of auralign.")
 @click.option("--quick", is_flag=True, help="300 targets and 6 columns of the loop: does it run?")
 def main(targets: int, sample: int, repeats: int, quick: bool) -> None:
     """Compare the exact ridge with scikit-learn and himalaya."""

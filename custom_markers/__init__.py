@@ -1,14 +1,14 @@
 """What junifer imports (`with: custom_markers`): the data type Audio, its data grabber and the markers."""
 
-from .acoustic_summary import AcousticSummary
-from .complaints import speak_plainly
-from .encodecmae.marker import EncodecMAE
-from .logmel import LogMel
-from .preflight import remember_queued_yaml
-from .spectrotemporal import SpectroTemporal
+from .acoustics.acoustic_summary import AcousticSummary
+from .acoustics.logmel import LogMel
+from .acoustics.spectrotemporal import SpectroTemporal
+from .networks.encodecmae.marker import EncodecMAE
+from .networks.wav2vec2 import Wav2Vec2
+from .networks.whisper.marker import Whisper
+from .running.complaints import speak_plainly
+from .running.preflight import remember_queued_yaml
 from .stimuli import AudioStimuli
-from .wav2vec2 import Wav2Vec2
-from .whisper.marker import Whisper
 
 __all__ = ["AcousticSummary", "AudioStimuli", "EncodecMAE", "LogMel", "SpectroTemporal", "Wav2Vec2", "Whisper"]
 

@@ -12,15 +12,15 @@ from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_
 from pydantic import PrivateAttr
 from tqdm import tqdm
 
-from auralign.datasets import drop, fetch
+from auralign.datasets.building import drop, fetch
 from auralign.errors import DatasetError, did_you_mean
-from auralign.identifiers import normal_form, shown
-from auralign.stimuli import stimulus_order
+from auralign.files.identifiers import normal_form, shown
+from auralign.inputs.stimuli import stimulus_order
 
-from .fields import ParameterFields
-from .preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
-from .presence import is_absent_annexed
-from .storing import refuse_leftovers
+from .marker.fields import ParameterFields
+from .running.preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
+from .running.storing import refuse_leftovers
+from .sounds.presence import is_absent_annexed
 
 # junifer 0.0.8 refuses a second registration, and a module may be imported twice under `junifer queue`
 if "Audio" not in DataTypeManager():

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from auralign import command, datasets
-from auralign.datalad import archives
+from auralign.cli import command
+from auralign.datasets import archives
+from auralign.datasets import building as datasets
+from auralign.datasets.recipes import read_recipe
 from auralign.errors import AuralignError, DatasetError
-from auralign.recipes import read_recipe
 
 ROOT = Path(__file__).resolve().parents[1] / "datalad_dataset"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from auralign import command
-from auralign.compare import available_cores, run_comparison
-from auralign.config import read_config
+from auralign.cli import command
+from auralign.config.reading import read_config
 from auralign.errors import ConfigError
+from auralign.runs.compare import available_cores, run_comparison
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from auralign import command
+from auralign.analysis.published_differences import describe_differences, differences, identify, our_rows, read_run
+from auralign.cli import command
 from auralign.errors import DataError
-from auralign.published.differences import describe_differences, differences, identify, our_rows, read_run
-from auralign.published.results import read_outputs
-from auralign.published.tables import read_reference, write_table
+from auralign.inputs.published.results import read_outputs
+from auralign.inputs.published.tables import read_reference, write_table
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from auralign import command
-from auralign.published.regions import convert_regions
-from auralign.published.voxels import STUDIES
+from auralign.cli import command
+from auralign.inputs.published.regions import convert_regions
+from auralign.inputs.published.voxels import STUDIES
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from auralign import command
-from auralign.rerun.crate import NO_LICENCE, write_crate
+from auralign.cli import command
+from auralign.runs.rerun.crate import NO_LICENCE, write_crate
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,11 +14,12 @@ from nilearn.datasets import fetch_surf_fsaverage
 from nilearn.surface import load_surf_mesh
 from PIL import Image
 
-from auralign import command, phantom
-from auralign.compare import run_comparison
-from auralign.config import read_config
+from auralign.cli import command
+from auralign.config.reading import read_config
 from auralign.figures import FigureOf, all_figures
-from auralign.results import read_results
+from auralign.phantom import study as phantom
+from auralign.runs.compare import run_comparison
+from auralign.runs.results import read_results
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 DPI = 140
@@ -28,7 +29,7 @@ ROLES = {"bands": "baseline", "permuted": "control", "both": "joined"}
 
 INTRODUCTION = """# Gallery
 
-Every figure that the package draws, from the built-in synthetic study (`auralign/phantom.py`): synthetic sounds,
+Every figure that the package draws, from the built-in synthetic study (`auralign/phantom/study.py`): synthetic sounds,
 responses with known ceilings, and small random networks of a few numpy lines. No number here says anything about a
 brain or a network. Made by `python scripts/gallery.py`; each figure is also saved as SVG and with its data as TSV.
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from auralign import command
-from auralign.rerun.study_dataset import make_study, run_study
-from auralign.rerun.study_plan import plan_study
+from auralign.cli import command
+from auralign.runs.rerun.study_dataset import make_study, run_study
+from auralign.runs.rerun.study_plan import plan_study
 
 SCRIPTS = Path(__file__).resolve().parent
 CONFIGS = SCRIPTS.parent / "julearn_configs"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from auralign import command
+from auralign.cli import command
 from auralign.report import describe, read_results, write_report
 
 

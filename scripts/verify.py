@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from auralign import command
-from auralign.compare import available_cores
-from auralign.rerun.changes import check, describe_check
-from auralign.rerun.verify import describe_verification, recompute
+from auralign.cli import command
+from auralign.runs.compare import available_cores
+from auralign.runs.rerun.changes import check, describe_check
+from auralign.runs.rerun.verify import describe_verification, recompute
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

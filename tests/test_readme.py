@@ -9,10 +9,14 @@ import yaml
 from click.testing import CliRunner
 from junifer.cli.cli import cli
 
-from auralign.config import Comparison, Features, Lasso, Ridge, Splits, read_config
-from auralign.features import read_features
-from custom_markers.encodecmae.marker import EncodecMAE
-from custom_markers.fields import _parameter_model
+from auralign.config.models import Comparison
+from auralign.config.reading import read_config
+from auralign.estimators.options import Lasso, Ridge
+from auralign.inputs.features import read_features
+from auralign.inputs.options import Features
+from auralign.inputs.split_options import Splits
+from custom_markers.marker.fields import _parameter_model
+from custom_markers.networks.encodecmae.marker import EncodecMAE
 
 READERS_OWN = ("mine", "my_network", "my_marker", "my_responses", "my_targets")
 EncodecMAEParameters = _parameter_model(EncodecMAE)

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from ..metrics import primary_metric
-from ..statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
+from ..inference.resampling import paired_bootstrap
+from ..inference.statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
+from ..scoring.metrics import primary_metric
 from .aggregate import split_sizes
-from .hypothesis_models import (
+from .hypothesis_options import (
     BestOverall,
     DepthByRegion,
     DomainMatch,
@@ -16,7 +17,6 @@ from .hypothesis_models import (
     region_groups,
 )
 from .nested_layers import choose_layers, nested_scores
-from .resampling import paired_bootstrap
 
 OVERALL = "(all targets)"
 # the verdict of a row on which no hypothesis rests

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from ..statistics import corrected_interval
+from ..inference.statistics import corrected_interval
 from .aggregate import known_median, over_subjects, pivot
 from .layer_choice import nested_choice
 

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from ..config import Comparison
-from ..statistics import benjamini_hochberg, corrected_interval, corrected_ttest
+from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest
 from .aggregate import split_sizes
 
 COLUMNS = [
@@ -12,7 +11,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
+def unique_variance(scores: pd.DataFrame, joins: dict[str, list[str]], fdr: float = 0.05) -> pd.DataFrame:
     """Unique r2 of a part = r2(all parts together) - r2(the other part alone), per target, on the same splits.
 
     For every feature set that joins two others, each of them is taken away in turn. The joint model is a banded ridge,
@@ -23,8 +22,11 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
     ----------
     scores : DataFrame
         One row per features x layer x target x estimator x split.
-    config : Comparison
-        With joined feature sets of two parts; sets of more parts have no row (join the others beside them, and test).
+    joins : dict of str to list of str
+        The parts of every joined feature set; sets of more than two have no row (join the others beside them, and
+        test).
+    fdr : float
+        False discovery rate; 1 - fdr is the level of the intervals.
 
     Returns
     -------
@@ -38,12 +40,12 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
     sizes = split_sizes(scores)
     wide = scores.pivot(index="split", columns=["features", "layer", "estimator", "target"], values="r2")
     tables = []
-    for name, source in config.features.items():
-        if source.join is None or len(source.join) != 2:
+    for name, parts in joins.items():
+        if len(parts) != 2:
             continue
-        for estimator in config.estimators:
+        for estimator in scores["estimator"].unique():
             rows, pairs = [], []
-            for without, adds in (source.join, source.join[::-1]):
+            for without, adds in (parts, parts[::-1]):
                 layers = _layers_of(scores, without)
                 for layer in _layers_of(scores, name):
                     other = layer if len(layers) > 1 else layers[0]
@@ -53,7 +55,7 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
             joint, alone = (wide[[pair[side] for pair in pairs]].to_numpy() for side in (0, 1))
             difference = joint - alone
             t, df, p = corrected_ttest(difference, *sizes)
-            low, high = corrected_interval(difference, *sizes, 1.0 - config.fdr)
+            low, high = corrected_interval(difference, *sizes, 1.0 - fdr)
             adjusted = benjamini_hochberg(p)
             table = pd.DataFrame(rows, columns=COLUMNS[:6]).assign(
                 metric="r2",
@@ -64,7 +66,7 @@ def unique_variance(scores: pd.DataFrame, config: Comparison) -> pd.DataFrame:
                 df=df,
                 p=p,
                 p_fdr=adjusted,
-                significant=adjusted <= config.fdr,
+                significant=adjusted <= fdr,
             )
             tables.append(table[COLUMNS])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

@@ -5,6 +5,7 @@ PNG and TSV, and a notebook shows it. `all_figures(results)` makes all that the 
 surface are in `auralign.figures.surface`, which is not imported here: nilearn takes seconds to import.
 """
 
+from ..runs.predictions import stimulus_predictions
 from .alphas import alphas
 from .collection import all_figures
 from .depth import best_layer_by_region
@@ -13,7 +14,6 @@ from .dynamics import training_heat, training_lines, training_series, training_s
 from .estimators import estimator_differences, estimator_layers
 from .layers import layer_scores
 from .maps import best_layer_map, score_map
-from .predictions import stimulus_predictions
 from .ranking import model_ranking
 from .saving import FigureOf
 from .scatter import component_scatter, estimators_against

@@ -7,21 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ..wording import counted
 from .layer_axis import LayerAxis
 from .marks import dodge
 from .saving import FigureOf
-from .style import (
-    MAX_PANELS,
-    Look,
-    counted,
-    feature_looks,
-    grid_columns,
-    handle,
-    panels,
-    shorten,
-    surround,
-    title,
-)
+from .style import MAX_PANELS, Look, feature_looks, grid_columns, handle, panels, shorten, surround, title
 
 
 def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> FigureOf:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..analysis.layer_choice import nested_choice
+from ..analysis.series import early_steps, training_series
 from ..analysis.standing import FEWEST_SUBJECTS, nested_values
-from ..results import Results
-from ..series import early_steps, training_series
+from ..runs.predictions import stimulus_predictions
+from ..runs.results import Results
 from .alphas import alphas
 from .depth import best_layer_by_region
 from .diagnostics import fit_problems, reliability
@@ -16,7 +17,6 @@ from .estimators import estimator_differences, estimator_layers
 from .layer_axis import LayerAxis
 from .layers import layer_scores
 from .maps import best_layer_map, layer_ticks, score_map
-from .predictions import stimulus_predictions
 from .ranking import model_ranking
 from .saving import FigureOf
 from .scatter import component_scatter, estimators_against

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from ..analysis.aggregate import over_subjects
 from ..analysis.layer_choice import nested_choice
-from ..analysis.resampling import FEWEST_SUBJECTS, paired_bootstrap
 from ..errors import DataError
-from ..statistics import benjamini_hochberg
+from ..inference.resampling import FEWEST_SUBJECTS, paired_bootstrap
+from ..inference.statistics import benjamini_hochberg
+from ..wording import counted, listed
 from .marks import between, dodge
 from .saving import FigureOf
-from .style import SMALL, Look, counted, feature_looks, handle, listed, number, panels, shorten, surround
+from .style import SMALL, Look, feature_looks, handle, number, panels, shorten, surround
 
 ALL_MODELS = "(all models)"
 

@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from ..wording import counted
 from .saving import FigureOf
-from .style import COLOURS, GREYS, SMALL, counted, number, panels, shorten, surround, title
+from .style import COLOURS, GREYS, SMALL, number, panels, shorten, surround, title
 
 BINS = 30
 RELIABILITIES = {

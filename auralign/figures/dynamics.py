@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ..analysis.series import training_series
 from ..errors import DataError
-from ..series import training_series
+from ..wording import counted, listed
 from .layer_axis import LayerAxis, layer_words, thinned
 from .marks import FLOOR, band_opacity, score_limits
 from .saving import FigureOf
@@ -26,8 +27,6 @@ from .style import (
     TITLE,
     WIDTH,
     colour_bar,
-    counted,
-    listed,
     number,
     panels,
     shorten,

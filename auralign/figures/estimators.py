@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from ..analysis.aggregate import known_median, pivot, split_sizes
 from ..errors import DataError
-from ..statistics import corrected_interval
+from ..inference.statistics import corrected_interval
+from ..wording import counted, listed
 from .layer_axis import LayerAxis
 from .layers import layer_data
 from .marks import FLOOR, band_opacity, between, dodge, draw_curve, name_sets, score_limits
@@ -18,11 +19,9 @@ from .style import (
     METRICS,
     PANEL_COLUMNS,
     Look,
-    counted,
     feature_looks,
     grid_columns,
     handle,
-    listed,
     number,
     panels,
     shorten,

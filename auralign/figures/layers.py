@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import DataError
+from ..wording import counted, listed
 from .layer_axis import LayerAxis
 from .marks import FLOOR, band_opacity, draw_curve, name_sets, score_limits
 from .saving import FigureOf
@@ -18,10 +19,8 @@ from .style import (
     METRICS,
     PANEL_COLUMNS,
     Look,
-    counted,
     feature_looks,
     handle,
-    listed,
     number,
     panels,
     surround,

@@ -9,9 +9,10 @@ from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from ..wording import counted
 from .layer_axis import LayerAxis, text_width, thinned
 from .saving import FigureOf
-from .style import SMALL, WIDTH, colour_bar, counted, frame, number, panels, surround, title
+from .style import SMALL, WIDTH, colour_bar, frame, number, panels, surround, title
 
 # mm; the grid of the published voxels
 CELL = 2.0

@@ -9,22 +9,10 @@ from matplotlib.figure import Figure
 from ..analysis.aggregate import split_sizes
 from ..analysis.standing import MANY_TARGETS, mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 from ..errors import DataError
+from ..wording import counted, listed
 from .marks import between
 from .saving import FigureOf
-from .style import (
-    BAND,
-    MAX_PANELS,
-    METRICS,
-    Look,
-    counted,
-    feature_looks,
-    listed,
-    number,
-    panels,
-    shorten,
-    surround,
-    title,
-)
+from .style import BAND, MAX_PANELS, METRICS, Look, feature_looks, number, panels, shorten, surround, title
 
 
 def model_ranking(

@@ -7,22 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from ..wording import counted, listed
 from .marks import FLOOR, scatter_by
 from .saving import FigureOf
-from .style import (
-    MAX_PANELS,
-    METRICS,
-    SMALL,
-    Look,
-    counted,
-    feature_looks,
-    handle,
-    listed,
-    number,
-    panels,
-    shorten,
-    surround,
-)
+from .style import MAX_PANELS, METRICS, SMALL, Look, feature_looks, handle, number, panels, shorten, surround
 
 
 def estimators_against(

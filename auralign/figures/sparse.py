@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from ..wording import counted
 from .contrast import text_on
 from .layer_axis import LayerAxis
 from .marks import between, dodge, draw_curve
@@ -18,7 +19,6 @@ from .style import (
     SMALL,
     Look,
     colour_bar,
-    counted,
     feature_looks,
     handle,
     number,

@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
-from ..scores import pearson
+from ..scoring.scores import pearson
+from ..wording import counted, listed
 from .marks import scatter_by
 from .saving import FigureOf
-from .style import MAX_PANELS, category_looks, counted, handle, listed, number, panels, surround, title
+from .style import MAX_PANELS, category_looks, handle, number, panels, surround, title
 
 NO_CATEGORY = "all stimuli"
 

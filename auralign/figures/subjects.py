@@ -9,23 +9,11 @@ from matplotlib.figure import Figure
 
 from ..analysis.standing import FEWEST_SUBJECTS
 from ..errors import DataError
+from ..wording import counted, listed
 from .layer_axis import LayerAxis
 from .marks import band_opacity, draw_curve, name_sets, score_limits
 from .saving import FigureOf
-from .style import (
-    MAX_PANELS,
-    METRICS,
-    PANEL_COLUMNS,
-    Look,
-    counted,
-    feature_looks,
-    handle,
-    listed,
-    number,
-    panels,
-    surround,
-    title,
-)
+from .style import MAX_PANELS, METRICS, PANEL_COLUMNS, Look, feature_looks, handle, number, panels, surround, title
 
 ERRORS = {
     "sem_morey": "within-subject standard error of the mean (Cousineau, corrected by Morey)",

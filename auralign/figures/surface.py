@@ -25,8 +25,9 @@ from nilearn.plotting.html_surface import SurfaceView
 from nilearn.surface import load_surf_mesh
 
 from ..errors import DataError
+from ..wording import counted, listed
 from .saving import FigureOf
-from .style import MM, SMALL, TITLE, WIDTH, counted, listed, number, shorten
+from .style import MM, SMALL, TITLE, WIDTH, number, shorten
 
 # vertices per hemisphere of fsaverage3 to fsaverage6 and of fsaverage
 SIZES = (642, 2562, 10242, 40962, 163842)

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from ..analysis.layer_choice import optimism_rows
 from ..errors import DataError
+from ..wording import counted
 from .layer_axis import LayerAxis
 from .marks import between, dodge
 from .saving import FigureOf
@@ -19,7 +20,6 @@ from .style import (
     METRICS,
     PANEL_COLUMNS,
     Look,
-    counted,
     feature_looks,
     handle,
     panels,

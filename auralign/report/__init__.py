@@ -1,6 +1,6 @@
 """One self-contained page about results, and what was found as plain text."""
 
-from ..results import read_results
+from ..runs.results import read_results
 from .page import write_report
 from .plain import describe
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ..figures.style import counted, listed
-from ..metrics import MEANING
-from ..results import Results
+from ..runs.results import Results
+from ..scoring.metrics import MEANING
+from ..wording import counted, listed
 from .findings import Finding, Group
 from .recovery import EXPECTED, recovery
 from .split_scores import Best, SplitScores

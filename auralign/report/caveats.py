@@ -3,13 +3,13 @@
 import pandas as pd
 
 from ..analysis.layer_choice import optimism_rows
-from ..figures.style import counted, listed
-from ..results import Results
-from ..series import early_steps
+from ..analysis.series import early_steps
+from ..runs.results import Results
+from ..wording import counted, listed
 from .split_scores import SplitScores
 from .wording import score
 
-# reliabilities are raised to these values at least (see `auralign.ceilings`); this near to one, they were
+# reliabilities are raised to these values at least (see `auralign.scoring.ceilings`); this near to one, they were
 RELIABILITY_FLOOR = 0.182
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pandas as pd
 
-from ..figures.style import counted, listed
-from ..results import Results
+from ..runs.results import Results
+from ..wording import counted, listed
 from .best_found import best_first, place
 from .findings import Finding
 from .shown import Shown, show

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..analysis.series import early_steps
 from ..analysis.standing import FEWEST_SUBJECTS
-from ..figures.style import counted
-from ..metrics import MEANING, SHARE_OF
-from ..results import ACOUSTIC, Results
-from ..series import early_steps
+from ..runs.results import ACOUSTIC, Results
+from ..scoring.metrics import MEANING, SHARE_OF
+from ..wording import counted
 from .split_scores import Best, SplitScores
 from .wording import percent, score, share, share_interval
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..figures.style import counted, listed
-from ..results import Results
-from ..statistics import mean_test_ratio
+from ..inference.statistics import mean_test_ratio
+from ..runs.results import Results
+from ..wording import counted, listed
 from .wording import percent
 
 REFERENCES = {

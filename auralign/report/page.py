@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ..errors import DataError
 from ..figures import all_figures
-from ..results import Results, read_results
+from ..runs.results import Results, read_results
 from . import methods, sources
 from .best_found import best_predictions, recovered
 from .caveats import find_caveats
@@ -78,7 +78,7 @@ def render(all_results: list[Results]) -> str:
 def template_environment() -> Environment:
     """Return the templates' environment: text of the results is escaped, and a missing value is an error."""
     return Environment(
-        loader=PackageLoader("auralign"),
+        loader=PackageLoader("auralign.report"),
         autoescape=select_autoescape(enabled_extensions=("html", "j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -169,4 +169,4 @@ def pictures(results: Results) -> list[Picture]:
 
 def _asset(name: str) -> Markup:
     """Read a file of the template folder that goes into the page as it is."""
-    return Markup(files("auralign").joinpath("templates", name).read_text(encoding="utf-8"))
+    return Markup(files("auralign.report").joinpath("templates", name).read_text(encoding="utf-8"))

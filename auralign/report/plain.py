@@ -2,7 +2,7 @@
 
 import textwrap
 
-from ..results import Results
+from ..runs.results import Results
 from .headline import details, details_title, headline
 from .recovery import recovery
 from .split_scores import SplitScores

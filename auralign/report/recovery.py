@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..analysis.standing import nested_values
-from ..results import Results
+from ..runs.results import Results
 
 # share of the ceiling from which a response counts as recovered, and the score below which nothing was found
 RECOVERED = 0.75

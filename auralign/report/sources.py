@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from ..results import Results
+from ..runs.results import Results
 
 RECIPE = ("title", "licence", "citation")
 

@@ -16,7 +16,7 @@ from ..analysis.standing import (
     nested_by_subject,
     nested_values,
 )
-from ..results import Results
+from ..runs.results import Results
 
 
 @dataclass(frozen=True)

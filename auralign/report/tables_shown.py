@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..analysis.standing import FEWEST_SUBJECTS, MANY_TARGETS
 from ..figures.layer_axis import LayerAxis
-from ..results import Results
+from ..runs.results import Results
 from .layers_shown import with_depth
 from .recovery import recovery
 from .shown import Shown, show

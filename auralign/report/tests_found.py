@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ..analysis.hypotheses import verdicts
-from ..figures.style import counted, listed
-from ..results import Results
+from ..runs.results import Results
+from ..wording import counted, listed
 from .findings import Finding, Group
 from .wording import interval, p_value, percent, score, signed
 

@@ -18,12 +18,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from PIL import Image
 
-from auralign.compare import run_comparison
-from auralign.config import read_config
+from auralign.config.reading import read_config
 from auralign.figures import all_figures
 from auralign.figures.contrast import contrast
 from auralign.report import write_report
-from auralign.results import read_results
+from auralign.runs.compare import run_comparison
+from auralign.runs.results import read_results
 
 selenium = pytest.importorskip("selenium", reason="the package selenium is not installed")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from auralign.config import read_config
+from auralign.config.reading import read_config
 
 from .blocks import Block, blocks_of, difference, tolerance_of
 from .conftest import environment

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from auralign.analysis.half_split import draw_halves, half_split
-from auralign.compare import run_comparison
-from auralign.config import read_config
+from auralign.config.reading import read_config
+from auralign.runs.compare import run_comparison
 
 
 def by_loop(scores: np.ndarray) -> np.ndarray:

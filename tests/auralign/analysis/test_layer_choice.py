@@ -14,7 +14,7 @@ from auralign.analysis.layer_choice import (
     summed_layers,
 )
 from auralign.errors import DataError
-from auralign.scores import pearson
+from auralign.scoring.scores import pearson
 
 
 def table(r2_corr: np.ndarray, r2_dev: np.ndarray, features: str = "net", names: list[str] | None = None):

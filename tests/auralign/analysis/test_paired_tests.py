@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import t as student_t
 
 from auralign.analysis.layer_choice import nested_choice
+from auralign.analysis.paired_tests import Test as PairedTest  # pytest collects what is called Test
 from auralign.analysis.paired_tests import best_layer_warnings, run_tests
-from auralign.config import Test as PairedTest  # pytest collects what is called Test
 from auralign.errors import DataError
-from auralign.statistics import benjamini_hochberg
+from auralign.inference.statistics import benjamini_hochberg
 
 N_SPLITS = 8
 DEPTH = {"deep": 5, "flat": 1}

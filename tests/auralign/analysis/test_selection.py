@@ -189,7 +189,7 @@ def test_frequency_and_mean_weight():
 
 def test_a_planted_support_is_found_in_every_split():
     """From data to the table: strong features among noise, lasso on half of the stimuli each time."""
-    from auralign.lasso import fit_lassos
+    from auralign.estimators.lasso import fit_lassos
 
     random = np.random.default_rng(5)
     x = random.standard_normal((120, 60))

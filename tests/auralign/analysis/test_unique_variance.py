@@ -6,22 +6,9 @@ import pytest
 from scipy.stats import t as student_t
 
 from auralign.analysis.unique_variance import unique_variance
-from auralign.config import Comparison
 
 N_SPLITS = 10
-
-
-def _config(fdr: float) -> Comparison:
-    return Comparison.model_validate(
-        {
-            "name": "joined",
-            "features": {"a": {"table": "a.tsv"}, "b": {"table": "b.tsv"}, "both": {"join": ["a", "b"]}},
-            "targets": {"kind": "table", "table": "y.tsv"},
-            "splits": {"kind": "shuffle", "n_splits": N_SPLITS, "train_size": 83, "test_size": 82},
-            "estimators": {"ridge": {"kind": "ridge"}},
-            "fdr": fdr,
-        }
-    )
+JOINS = {"both": ["a", "b"]}
 
 
 @pytest.fixture
@@ -38,7 +25,7 @@ def scores() -> pd.DataFrame:
 
 @pytest.mark.parametrize("fdr", [0.05, 0.2])
 def test_p_is_below_the_level_exactly_where_the_interval_excludes_0(scores, fdr):
-    table = unique_variance(scores, _config(fdr))
+    table = unique_variance(scores, JOINS, fdr)
     excludes = (table["low"] > 0) | (table["high"] < 0)
     np.testing.assert_array_equal(excludes, table["p"] < fdr)
     # between the one-sided and the two-sided level the old p contradicted its interval
@@ -53,7 +40,7 @@ def test_p_is_below_the_level_exactly_where_the_interval_excludes_0(scores, fdr)
 def test_every_split_counts_with_its_own_size(scores):
     n_test = np.array([82, 20] * (N_SPLITS // 2))
     scores["n_test"], scores["n_train"] = n_test[scores["split"]], 165 - n_test[scores["split"]]
-    table = unique_variance(scores.sample(frac=1.0, random_state=0), _config(0.05))
+    table = unique_variance(scores.sample(frac=1.0, random_state=0), JOINS)
     wide = scores.pivot(index="split", columns=["features", "target"], values="r2")
     for row in table.itertuples():
         difference = (wide["both", row.target] - wide[row.without, row.target]).to_numpy()

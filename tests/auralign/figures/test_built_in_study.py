@@ -7,11 +7,11 @@ import pytest
 from matplotlib.axis import Axis
 from matplotlib.text import Text
 
-from auralign.compare import run_comparison
-from auralign.config import read_config
+from auralign.config.reading import read_config
 from auralign.figures import all_figures
 from auralign.report.pictures import shown_width
-from auralign.results import read_results
+from auralign.runs.compare import run_comparison
+from auralign.runs.results import read_results
 
 LEAST = 8.0  # points
 # raised and lowered parts of matplotlib's formulas are that much smaller

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from auralign.analysis.layer_choice import nested_choice
 from auralign.figures import all_figures
-from auralign.results import Results
+from auralign.runs.results import Results
 
 VERTICES = pd.DataFrame(
     {"hemi": np.repeat(["lh", "rh"], 30), "x": 2.0 * (np.arange(60) % 6), "y": 2.0 * (np.arange(60) % 30 // 6)}

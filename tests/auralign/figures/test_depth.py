@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auralign.analysis.resampling import paired_bootstrap
 from auralign.errors import DataError
 from auralign.figures.collection import _in_all_regions
 from auralign.figures.depth import ALL_MODELS, best_layer_by_region
+from auralign.inference.resampling import paired_bootstrap
 
 N_SUBJECTS, N_LAYERS = 6, 5
 TARGETS = pd.DataFrame([

@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from auralign.figures.style import (
-    COLOURS,
-    GREYS,
-    category_looks,
-    counted,
-    feature_looks,
-    handle,
-    listed,
-    panels,
-    shorten,
-    surround,
-)
+from auralign.figures.style import COLOURS, GREYS, category_looks, feature_looks, handle, panels, shorten, surround
+from auralign.wording import counted, listed
 
 # Okabe & Ito 2008, as published (RGB 0-255): orange, sky blue, bluish green, yellow, blue, vermillion, reddish purple
 OKABE_ITO = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)]

@@ -1,0 +1,1 @@
+"""The command `auralign`: every subcommand is a thin call of the library."""

@@ -1,0 +1,1 @@
+"""The regressions: one file each."""

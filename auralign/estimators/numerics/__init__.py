@@ -1,0 +1,1 @@
+"""What estimators are made of: decompositions, paths, folds, errors of leave-one-out."""

@@ -1,0 +1,265 @@
+"""Ridge regression with exact leave-one-out choice of alpha, all targets from one decomposition of the features."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..errors import ConfigError, DataError
+from .numerics.decomposition import Decomposition, decompose
+from .numerics.folds import resolve_folds
+from .numerics.ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
+
+# the least r2_dev that counts: far above rounding (1e-14), far below any effect
+LEAST_R2_DEV = 1e-6
+
+
+@dataclass(frozen=True)
+class RidgeFit:
+    """A fitted ridge for every target, in the dual form coef = projection @ dual.
+
+    Attributes
+    ----------
+    alpha : ndarray, shape (n_targets,)
+        Infinite where the fit is the mean of the development responses.
+    r2_dev : ndarray, shape (n_targets,)
+        1 - error / error of the mean alone, of the chosen alpha, on the development stimuli (left out one by one or
+        fold by fold). 0 for constant responses.
+    error : ndarray, shape (n_targets,)
+        The mean squared error itself, of the chosen alpha, in squared units of y.
+    x_mean : ndarray, shape (n_features,)
+    y_mean : ndarray, shape (n_targets,)
+    projection : ndarray, shape (n_features, rank)
+    dual : ndarray, shape (rank, n_targets)
+    """
+
+    alpha: np.ndarray
+    r2_dev: np.ndarray
+    error: np.ndarray
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+    projection: np.ndarray
+    dual: np.ndarray
+
+    @property
+    def coef(self) -> np.ndarray:
+        """Weights of the features, [n_features, n_targets]; computed on demand, `predict` does without."""
+        return self.projection @ self.dual
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """y = (x - x_mean) coef + y_mean, shape (n, n_targets)."""
+        prediction = ((x - self.x_mean) @ self.projection) @ self.dual
+        prediction += self.y_mean
+        return prediction
+
+
+@dataclass(frozen=True)
+class RidgePrediction:
+    """What `predict_ridge` keeps: `prediction` [n_test, n_targets]; `alpha`, `r2_dev`, `error` as in RidgeFit."""
+
+    prediction: np.ndarray
+    alpha: np.ndarray
+    r2_dev: np.ndarray
+    error: np.ndarray
+
+
+def _choose(
+    errors: np.ndarray, null: np.ndarray, alphas: np.ndarray, mean_competes: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose alpha and its error per target; infinite where the mean competes and no alpha beats it."""
+    chosen = errors.argmin(axis=0)
+    alpha, error = alphas[chosen], errors[chosen, np.arange(errors.shape[1])]
+    if mean_competes:
+        nothing = error >= (1.0 - LEAST_R2_DEV) * null
+        alpha, error = np.where(nothing, np.inf, alpha), np.where(nothing, null, error)
+    return alpha, error
+
+
+def _solve(
+    x: np.ndarray,
+    y: np.ndarray,
+    decomposition: Decomposition,
+    alphas: np.ndarray,
+    cv: Any,
+    per_target: bool,
+    seed: int,
+    unpredictable: str,
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Solve block by block of targets: positions, alpha, r2_dev, error, y_mean, dual = Q'y / (eigenvalues + alpha)."""
+    alphas = _checked(alphas, unpredictable, len(x), len(y))
+    folds = resolve_folds(cv, x, y, seed, "ridge")
+    q, eigenvalues = decomposition.q, decomposition.eigenvalues
+    mean_competes = unpredictable == "mean" and len(alphas) > 1
+    if folds == "loo":
+        criterion = partial(leave_one_out, decomposition)
+        alphas = alphas[distinct_alphas(eigenvalues, alphas)]
+    else:
+        decomposed = inner_folds(x, folds)
+        criterion = partial(k_fold, decomposed)
+        of_all = np.concatenate([eigenvalues, *(fold.decomposition.eigenvalues for fold in decomposed)])
+        alphas = alphas[distinct_alphas(of_all, alphas)]
+    if not per_target:
+        errors, null = np.zeros((len(alphas), 1)), np.zeros(1)
+        evaluate = criterion(alphas)
+        for _, _, centred in centred_blocks(y):
+            of_block, null_of_block = evaluate(centred, q.T @ centred)
+            errors += of_block.sum(axis=1, keepdims=True)
+            null += null_of_block.sum()
+        alphas, mean_competes = _choose(errors, null, alphas, mean_competes)[0], False
+    evaluate = criterion(alphas)
+    for block, mean, centred in centred_blocks(y):
+        rotated = q.T @ centred
+        errors, null = evaluate(centred, rotated)
+        alpha, error = _choose(errors, null, alphas, mean_competes)
+        r2_dev = 1.0 - np.divide(error, null, out=np.ones_like(null), where=null > 0)
+        rotated /= eigenvalues[:, None] + alpha
+        yield block, alpha, r2_dev, error, mean, rotated
+
+
+def _checked(alphas: np.ndarray, unpredictable: str, n: int, n_responses: int) -> np.ndarray:
+    alphas = np.asarray(alphas, dtype=np.float64)
+    if alphas.ndim != 1 or not alphas.size or not np.isfinite(alphas).all() or alphas.min() <= 0:
+        raise ConfigError(f"ridge: alphas must be a list of positive, finite numbers, got {alphas}.")
+    if unpredictable not in ("mean", "published"):
+        raise ConfigError(f"ridge: unpredictable must be 'mean' or 'published', got {unpredictable!r}.")
+    if n != n_responses:
+        raise DataError(f"ridge: features of {n} stimuli, but responses to {n_responses}.")
+    if n < 2:
+        raise DataError("ridge: one stimulus only; at least 2 are needed to leave one out.")
+    return alphas
+
+
+def fit_ridge(
+    x: np.ndarray,
+    y: np.ndarray,
+    alphas: np.ndarray,
+    cv: Any = "loo",
+    per_target: bool = True,
+    seed: int = 0,
+    unpredictable: str = "mean",
+    decomposition: Decomposition | None = None,
+) -> RidgeFit:
+    """Minimise ||y - y_mean - (X - x_mean) w||^2 + alpha ||w||^2, alpha chosen inside the given stimuli.
+
+    Targets that nothing predicts: with E(alpha) the mean squared error of the stimuli left out, and E_mean that of the
+    mean of the others (leave-one-out: n / (n - 1)^2 * sum of (y_i - y_mean)^2), the fit is the mean, alpha infinite,
+    the prediction constant, where
+
+        min over alpha of E(alpha) >= (1 - 1e-6) E_mean        (r2_dev <= 1e-6)
+
+    E(alpha) tends to E_mean as alpha grows, so that without this rule the choice, and the correlation of what is left
+    of the prediction, depend on where the grid ends and on rounding.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, n_features)
+    y : ndarray, shape (n, n_targets)
+    alphas : array-like, shape (n_alphas,)
+        Candidates, positive; of equal errors the first wins, and of those that are numerically one fit
+        (`distinct_alphas`) the first stands for all. A single one is taken as it is.
+    cv : "loo", int, splitter or list of folds
+        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        sizes are weighed.
+    per_target : bool
+        One alpha per target, or one for all (smallest error averaged over targets, not scaled by their variance).
+    seed : int
+        Seed of a number of inner folds; nothing else is drawn.
+    unpredictable : "mean" or "published"
+        The rule above (with `per_target` false: for the errors averaged over targets); or no such rule, as scikit-learn
+        and the published code of Tuckute et al. 2023.
+    decomposition : Decomposition, optional
+        `decompose(x)`, where the caller has it (other targets of the same stimuli).
+
+    Raises
+    ------
+    ConfigError
+        alphas, cv or unpredictable are not among what is allowed.
+    DataError
+        Values that are not finite, no features, too few stimuli, or other numbers of stimuli in x and y.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    decomposition = decomposition or decompose(x)
+    alpha, r2_dev, error, y_mean = np.empty((4, y.shape[1]))
+    dual = np.empty((len(decomposition.eigenvalues), y.shape[1]))
+    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
+        alpha[block], r2_dev[block], error[block], y_mean[block], dual[:, block] = part
+    return RidgeFit(alpha, r2_dev, error, decomposition.x_mean, y_mean, decomposition.projection, dual)
+
+
+def predict_ridge(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    alphas: np.ndarray,
+    cv: Any = "loo",
+    per_target: bool = True,
+    seed: int = 0,
+    unpredictable: str = "mean",
+    decomposition: Decomposition | None = None,
+) -> RidgePrediction:
+    """Fit and predict block by block of targets; parameters, rule and errors of `fit_ridge`, and the same numbers.
+
+    With K_test = (x_test - x_mean) Xc', prediction = K_test Q diag(1 / (eigenvalues + alpha)) Q'y + y_mean. Beside y
+    and the predictions only one block of targets is in memory.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    decomposition = decomposition or decompose(x)
+    projected = (np.asarray(x_test) - decomposition.x_mean) @ decomposition.projection  # [n_test, rank]
+    alpha, r2_dev, error = np.empty((3, y.shape[1]))
+    prediction = np.empty((len(projected), y.shape[1]))
+    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
+        alpha[block], r2_dev[block], error[block], y_mean, dual = part
+        np.matmul(projected, dual, out=prediction[:, block])
+        prediction[:, block] += y_mean
+    return RidgePrediction(prediction, alpha, r2_dev, error)
+
+
+class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """The scikit-learn face of `fit_ridge`.
+
+    Parameters
+    ----------
+    alphas : array-like
+        Candidate alphas, in scikit-learn's convention.
+    cv : "loo", int, splitter or list of folds
+        As of `fit_ridge`; positions are those of the rows that `fit` is given.
+    per_target : bool
+    seed : int
+    unpredictable : "mean" or "published"
+
+    Attributes
+    ----------
+    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
+    coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
+    intercept_ : float, or ndarray of shape (n_targets,)
+    """
+
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
+        self.alphas = alphas
+        self.cv = cv
+        self.per_target = per_target
+        self.seed = seed
+        self.unpredictable = unpredictable
+
+    def fit(self, X, y):
+        """Choose alpha and fit; X [n, n_features], y [n] or [n, n_targets]."""
+        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
+        fit = fit_ridge(X, y.reshape(len(y), -1), self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
+        coef = fit.coef.T
+        intercept = fit.y_mean - coef @ fit.x_mean
+        one_target = y.ndim == 1
+        self.coef_ = coef[0] if one_target else coef
+        self.alpha_, self.r2_dev_, self.intercept_ = (
+            float(value[0]) if one_target else value for value in (fit.alpha, fit.r2_dev, intercept)
+        )
+        return self
+
+    def predict(self, X):
+        """Predict [n] or [n, n_targets]."""
+        check_is_fitted(self)
+        X = self._validate_data(X, dtype=np.float64, reset=False)
+        return X @ self.coef_.T + self.intercept_

@@ -1,0 +1,1 @@
+"""How files are read whatever is in them: tables, arrays, YAML, names, checksums."""

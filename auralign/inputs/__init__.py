@@ -1,0 +1,1 @@
+"""What enters a study: stimuli, features, responses, splits, confounds, and how they are joined."""

@@ -1,0 +1,1 @@
+"""Encoding: how well every layer predicts every response, by cross-validated regression."""

@@ -1,0 +1,1 @@
+"""Scores of predictions, noise ceilings, and which score is read first."""

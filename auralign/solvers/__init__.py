@@ -1,1 +1,0 @@
-"""What `auralign.ridge` and `auralign.lasso` are built from, and their siblings: banded ridge, joint lasso."""

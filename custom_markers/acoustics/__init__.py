@@ -1,0 +1,1 @@
+"""Acoustic features, the baselines of every network."""

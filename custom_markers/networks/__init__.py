@@ -1,0 +1,1 @@
+"""One network each: the network itself, its weights, its marker."""

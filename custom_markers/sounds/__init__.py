@@ -1,0 +1,1 @@
+"""Files of sounds: read, checked for completeness and presence, described."""

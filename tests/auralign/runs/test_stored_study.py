@@ -1,0 +1,76 @@
+"""A study stored with the results of an earlier version: the same numbers today, and its folders can still be read."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from auralign.config.reading import read_config
+from auralign.report import write_report
+from auralign.runs.compare import run_comparison
+from auralign.runs.rerun.changes import check
+from auralign.runs.rerun.verify import recompute
+from auralign.runs.results import read_results
+
+STORED = Path(__file__).parent / "stored_study"
+KEYS = {
+    "scores.parquet": ["features", "layer", "target", "estimator", "split"],
+    "summary.tsv": ["features", "layer", "target", "estimator"],
+    "comparisons.tsv": ["test", "a", "b", "target", "a_layer", "b_layer"],
+    "layers.tsv": ["features", "estimator", "layer", "metric"],
+    "regions.tsv": ["features", "estimator", "region", "layer", "metric"],
+    "layer_choice.tsv": ["features", "estimator", "metric", "target", "layers"],
+    "selected.parquet": ["features", "layer", "target", "estimator", "split", "unit"],
+    "unique_variance.tsv": ["features", "without", "adds", "layer", "estimator", "target"],
+}
+# what a stated change of method changed since: p of unique variance has two sides, as its interval
+CHANGED = {"unique_variance.tsv": ["p", "p_fdr", "significant"]}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep="\t")
+    keys = [key for key in KEYS[path.name] if key in table]
+    return table.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A copy of the stored study, and beside its results those of today in `new/`."""
+    folder = tmp_path_factory.mktemp("stored") / "study"
+    shutil.copytree(STORED, folder)
+    for name in ("study", "joined"):
+        run_comparison(read_config(folder / f"{name}.yml"), folder / "new" / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["study", "joined"])
+def test_the_tables_are_those_of_the_earlier_version(study, name):
+    compared = 0
+    for path in sorted((study / "results" / name).iterdir()):
+        if path.name not in KEYS:
+            continue
+        old, new = _read(path), _read(study / "new" / name / path.name)
+        assert len(new) == len(old), path.name
+        for column in old.columns.difference(CHANGED.get(path.name, [])):
+            if pd.api.types.is_float_dtype(old[column]):
+                message = f"{path.name}: {column}"
+                np.testing.assert_allclose(new[column], old[column], rtol=1e-12, atol=1e-12, err_msg=message)
+            else:
+                pd.testing.assert_series_equal(new[column], old[column], check_dtype=False)
+        compared += 1
+    assert compared >= 6
+
+
+@pytest.mark.parametrize("name", ["study", "joined"])
+def test_a_folder_of_the_earlier_version_can_be_read_and_reported(study, name, tmp_path):
+    results = read_results(study / "results" / name)
+    assert results.metric == ("r2_corr_c2" if name == "study" else "r2_corr")
+    page = write_report([study / "results" / name], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert results.name in page
+
+
+def test_a_folder_of_the_earlier_version_can_be_verified(study):
+    verification = recompute(check(study / "results" / "joined"), 1e-10, 1)
+    assert verification.is_reproduced
