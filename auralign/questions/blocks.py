@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import AuralignError
+from ..estimators.registry import abilities, of_single_repetition, origin
 from ..inputs.arrays import StoredArray
 from ..inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ..scoring.ceilings import noise_corrected
@@ -21,7 +22,7 @@ from .fingerprint import code_version, fingerprint
 from .preparation import Preparation, Split, joined_bands
 
 if TYPE_CHECKING:
-    from .encoding.engines import EstimatorConfig
+    from ..estimators.options import EstimatorOptions
 
 # targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
 TARGETS_AT_ONCE = 8192
@@ -56,20 +57,25 @@ class Job:
     groups : ndarray of int, shape (n_stimuli,), or None
         Code of the group of every stimulus, where splits and inner folds keep groups together.
     code : str
-        `code_version` of the process that planned the block.
+        `code_version` of the process that planned the block; found where it is not given.
     """
 
     bands: tuple[StoredArray, ...]
     responses: StoredArray
     splits: list[Split]
-    estimator: EstimatorConfig
+    estimator: EstimatorOptions
     engine: str
     preparation: Preparation
     folder: Path
     scratch: Path
     label: str
     groups: np.ndarray | None = None
-    code: str = field(default_factory=code_version)
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        """Note the code of this process, by which the worker knows whether it has the same."""
+        if not self.code:
+            object.__setattr__(self, "code", code_version(origin(self.estimator)))
 
     @cached_property
     def key(self) -> str:
@@ -90,7 +96,7 @@ class Job:
     @property
     def is_sparse(self) -> bool:
         """Whether the estimator selects features."""
-        return self.estimator.kind != "ridge"
+        return abilities(self.estimator).sparse
 
 
 def compute_block(job: Job) -> None:
@@ -104,7 +110,7 @@ def compute_block(job: Job) -> None:
         This process runs other code than the one that planned the block, or the block cannot be fitted; the message
         says which block it is.
     """
-    if job.code != code_version():
+    if job.code != code_version(origin(job.estimator)):
         raise AuralignError(
             f"{job.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
             "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "
@@ -125,7 +131,7 @@ def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndar
     """Fit and score some targets at a time; scores per split, and (target, split, units, weights) of sparse ones."""
     x = joined_bands([band.load() for band in job.bands])
     n_targets = job.responses.shape[1]
-    at_once = TARGETS_AT_ONCE if _fits_targets_alone(job.estimator) else n_targets
+    at_once = n_targets if abilities(job.estimator).joint else TARGETS_AT_ONCE
     scores, selected = [], []
     for start in range(0, n_targets, at_once):
         y = job.responses.load(slice(start, start + at_once))
@@ -139,34 +145,25 @@ def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndar
     return scores, selected
 
 
-def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
-    """Tell whether a target's fit does not depend on which others are fitted with it."""
-    return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
-
-
 def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
+    def fit(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
         return ENGINES[job.engine](x, columns, splits, estimator, job.preparation, job.groups)
 
     of_mean = fit(mean_response(y), job.estimator, job.splits)
     if y.shape[2] == 1:
         return of_mean
-    single = job.estimator
-    if single.kind == "ridge":
-        # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
-        # with the other predictions (their reliability) is undefined
-        single = single.model_copy(update={"unpredictable": "published"})
+    single = of_single_repetition(job.estimator)
     of_repetitions = predict_repetitions(
         lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
         y,
         job.splits,
-        together=_fits_targets_alone(single),
-        least=max(3, single.cv if isinstance(single.cv, int) else 0),
+        together=not abilities(single).joint,
+        least=max(3, single.n_inner_folds),
         groups=job.groups,
     )
     return [
