@@ -17,7 +17,7 @@ from ..inputs.split_options import LEAST_TEST, SIZED, Splits, chance_of
 from ..inputs.splits import check_splits, make_splits
 from .given import label_array
 from .joining import Joined
-from .reading import validated
+from .wrong import validated
 
 Split = tuple[np.ndarray, np.ndarray]
 # what `encode` and `fit` take as splits

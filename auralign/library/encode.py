@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..errors import AuralignError, ConfigError, DataError
+from ..estimators.options import EstimatorOptions
 from ..files.notices import InputWarning
 from ..inputs.magnitudes import refuse_extreme
 from ..inputs.repetitions import mean_response
@@ -26,7 +27,7 @@ from ..questions.encoding.layer import EncodedLayer, encode_layer
 from ..questions.encoding.summary import IDENTITY
 from ..questions.preparation import Preparation, Removal
 from .dividing import SplitsLike, resolve_splits
-from .estimator import estimator_options
+from .estimator import estimator_options, label_of
 from .given import Table, feature_array, label_array, response_array
 from .joining import Joined, join
 from .result import Result
@@ -218,7 +219,7 @@ def _compute(
     layer: Layer,
     y: np.ndarray,
     splits: list[Split],
-    options: Any,
+    options: EstimatorOptions,
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None,
@@ -290,17 +291,14 @@ def values_of(layer: Layer) -> np.ndarray:
     return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
 
 
-def label_of(given: Any, options: Any) -> str:
-    """Name an estimator as tables and figures have it."""
-    return str(given) if isinstance(given, str) else str(options.kind)
-
-
-def refuse_inner_folds(options: Any, splits: list[Split], groups: np.ndarray | None) -> None:
+def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: np.ndarray | None) -> None:
     """Refuse more inner folds than the smallest development set has stimuli, or groups of them."""
-    least, cv = smallest_development(splits, groups), getattr(options, "cv", None)
-    if isinstance(cv, int) and cv > least:
+    least = smallest_development(splits, groups)
+    if options.n_inner_folds > least:
         unit = "development stimuli" if groups is None else "groups of development stimuli"
-        raise ConfigError(f"estimator: cv: {cv} inner folds of {least} {unit}; give fewer, or 'loo'.")
+        raise ConfigError(
+            f"estimator: cv: {options.n_inner_folds} inner folds of {least} {unit}; give fewer, or 'loo'."
+        )
 
 
 def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import xarray as xr
-from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError, DataError
 from ..inputs.features import open_features
 from ..inputs.options import Features, Targets
 from ..inputs.responses import read_responses as _read_responses
+from .wrong import validated
 
 PathLike = str | Path
 
@@ -146,18 +146,3 @@ def _kind_of(path: Path) -> Any:
             "configuration, or the path of a table."
         )
     return held[0]
-
-
-def validated(model: type[BaseModel], given: dict[str, Any], function: str) -> Any:
-    """Check options, and say what is wrong in the function's own words."""
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            key = ".".join(map(str, problem["loc"]))
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                message = f"there is no such option; there are {', '.join(model.model_fields)}"
-            problems.append(f"{key}: {message}" if key else message)
-        raise ConfigError(f"{function}: {'; '.join(problems)}.") from error

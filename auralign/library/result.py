@@ -98,8 +98,11 @@ class Result:
         )
         variables = {}
         for name in names:
-            values = np.full((len(layers), len(self.targets), len(self.splits)), np.nan)
-            values[place] = self.table[name].to_numpy()
+            column = self.table[name].to_numpy()
+            numbers = np.issubdtype(column.dtype, np.number)
+            shape = (len(layers), len(self.targets), len(self.splits))
+            values = np.full(shape, np.nan if numbers else None, dtype=float if numbers else object)
+            values[place] = column
             variables[name] = (("layer", "target", "split"), values)
         about = {
             name: ("target", coordinate.to_numpy())

@@ -11,7 +11,7 @@ from ..config.reading import read_config
 from ..errors import ConfigError
 from ..runs.compare import run_comparison
 from ..runs.results import Results, read_results
-from .reading import validated
+from .wrong import validated
 
 __all__ = ["read_results", "report", "run"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import AuralignError
+from ..estimators.registry import abilities, origin
 from ..inputs.arrays import StoredArray
 from .encoding.layer import SCORES, encode_layer
 from .fingerprint import code_version, fingerprint
 from .preparation import Preparation, Split, joined_bands
 
 if TYPE_CHECKING:
-    from .encoding.engines import EstimatorConfig
+    from ..estimators.options import EstimatorOptions
 
 SELECTED = ("target", "split", "unit", "weight")
-
 
 # what changes no number: where files lie, and what a block is called
 NOT_IN_KEY = ("folder", "scratch", "label")
@@ -50,20 +50,25 @@ class Job:
     groups : ndarray of int, shape (n_stimuli,), or None
         Code of the group of every stimulus, where splits and inner folds keep groups together.
     code : str
-        `code_version` of the process that planned the block.
+        `code_version` of the process that planned the block; found where it is not given.
     """
 
     bands: tuple[StoredArray, ...]
     responses: StoredArray
     splits: list[Split]
-    estimator: EstimatorConfig
+    estimator: EstimatorOptions
     engine: str
     preparation: Preparation
     folder: Path
     scratch: Path
     label: str
     groups: np.ndarray | None = None
-    code: str = field(default_factory=code_version)
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        """Note the code of this process, by which the worker knows whether it has the same."""
+        if not self.code:
+            object.__setattr__(self, "code", code_version(origin(self.estimator)))
 
     @cached_property
     def key(self) -> str:
@@ -84,7 +89,7 @@ class Job:
     @property
     def is_sparse(self) -> bool:
         """Whether the estimator selects features."""
-        return self.estimator.kind != "ridge"
+        return abilities(self.estimator).sparse
 
 
 def compute_block(job: Job) -> None:
@@ -98,7 +103,7 @@ def compute_block(job: Job) -> None:
         This process runs other code than the one that planned the block, or the block cannot be fitted; the message
         says which block it is.
     """
-    if job.code != code_version():
+    if job.code != code_version(origin(job.estimator)):
         raise AuralignError(
             f"{job.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
             "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...estimators.registry import abilities, of_single_repetition
 from ...inputs.arrays import StoredArray
 from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
@@ -15,7 +16,7 @@ from ..preparation import Preparation, Split
 from .engines import ENGINES, SplitResult
 
 if TYPE_CHECKING:
-    from .engines import EstimatorConfig
+    from ...estimators.options import EstimatorOptions
 
 # targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
 TARGETS_AT_ONCE = 8192
@@ -46,7 +47,7 @@ def encode_layer(
     x: np.ndarray,
     y: np.ndarray | StoredArray,
     splits: list[Split],
-    estimator: EstimatorConfig,
+    estimator: EstimatorOptions,
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None = None,
@@ -75,7 +76,7 @@ def encode_layer(
         The layer cannot be fitted.
     """
     n_targets = y.shape[1]
-    at_once = TARGETS_AT_ONCE if _fits_targets_alone(estimator) else n_targets
+    at_once = n_targets if abilities(estimator).joint else TARGETS_AT_ONCE
     scores, selected, predictions = [], [], [[] for _ in splits]
     for start in range(0, n_targets, at_once):
         columns = slice(start, start + at_once)
@@ -97,16 +98,11 @@ def encode_layer(
     )
 
 
-def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
-    """Tell whether a target's fit does not depend on which others are fitted with it."""
-    return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
-
-
 def _run(
     x: np.ndarray,
     y: np.ndarray,
     splits: list[Split],
-    estimator: EstimatorConfig,
+    estimator: EstimatorOptions,
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None,
@@ -116,23 +112,19 @@ def _run(
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
+    def fit(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
         return ENGINES[engine](x, columns, splits, estimator, preparation, groups)
 
     of_mean = fit(mean_response(y), estimator, splits)
     if y.shape[2] == 1:
         return of_mean
-    single = estimator
-    if single.kind == "ridge":
-        # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
-        # with the other predictions (their reliability) is undefined
-        single = single.model_copy(update={"unpredictable": "published"})
+    single = of_single_repetition(estimator)
     of_repetitions = predict_repetitions(
         lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
         y,
         splits,
-        together=_fits_targets_alone(single),
-        least=max(3, single.cv if isinstance(single.cv, int) else 0),
+        together=not abilities(single).joint,
+        least=max(3, single.n_inner_folds),
         groups=groups,
     )
     return [
