@@ -84,7 +84,9 @@ def splits(
     labels = {what: _labels(given, n, what) for what, given in (("groups", groups), ("categories", categories))}
     if not isinstance(kind, str):
         if options or table is not None:
-            raise ConfigError(f"splits: a splitter has its own options and takes no {sorted([*options, 'table'])[0]!r}.")
+            raise ConfigError(
+                f"splits: a splitter has its own options and takes no {sorted([*options, 'table'])[0]!r}."
+            )
         return _by_splitter(kind, n, labels["groups"], labels["categories"])
     return _drawn(kind, n, ids, labels["groups"], labels["categories"], table, options)
 
@@ -94,8 +96,8 @@ def resolve_splits(
 ) -> list[Split]:
     """Turn what `encode` was given as splits into positions among the joined stimuli.
 
-    A name, a dict of options, a number of folds and a splitter are drawn now, over the stimuli in their order; positions
-    are those of the rows as given.
+    A name, a dict of options, a number of folds and a splitter are drawn now, over the stimuli in their order;
+    positions are those of the rows as given.
 
     Raises
     ------

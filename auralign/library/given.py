@@ -56,8 +56,8 @@ def response_array(given: Table, what: str = "Y") -> xr.DataArray:
 
     Parameters
     ----------
-    given : array of shape (n_stimuli,), (n_stimuli, n_targets) or (n_stimuli, n_targets, n_repetitions), or pandas, xarray
-        Ids as in `feature_array`. A DataFrame with a column `repetition` has one row per stimulus and repetition. NaN
+    given : array of shape (n_stimuli, n_targets), DataFrame, Series or DataArray
+        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). Ids as in `feature_array`. A DataFrame with a column `repetition` has one row per stimulus and repetition. NaN
         where a response is missing. Further coordinates of `target` (subject, roi, ...) are kept.
     what : str
 

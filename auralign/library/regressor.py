@@ -1,4 +1,4 @@
-"""Any of scikit-learn's regressors as an estimator: fitted target by target, and scored inside the development stimuli."""
+"""Any of scikit-learn's regressors as an estimator, fitted target by target."""
 
 from __future__ import annotations
 

@@ -136,8 +136,8 @@ class Result:
     def weights(self) -> Mapping[int, xr.DataArray]:
         """Weights of every layer, of dims (unit, target), or (split, unit, target); layers may differ in their units.
 
-        In units of the response per unit of the feature as it was given (divided by its standard deviation where
-        `zscore`). Kept where they were asked for: `encode(..., weights="mean")` or `"split"`.
+        Of the features as they were given (without confounds where these are removed): a change of one unit changes the
+        prediction by the weight. Kept where they were asked for: `encode(..., weights="mean")` or `"split"`.
         """
         if self.kept_weights is None:
             raise DataError(

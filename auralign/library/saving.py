@@ -57,8 +57,8 @@ def save_model(model: Model, path: str | Path) -> Path:
 
     if not model.is_linear:
         raise DataError(
-            f"{model.card['estimator']['kind']}: this model has no weights, and nothing is pickled here, so that it cannot be "
-            "saved. What can be saved are models with weights (ridge, lasso, multitask_lasso, banded_ridge, and linear "
+            f"{model.card['estimator']['kind']}: this model has no weights, and nothing is pickled here, so that it "
+            "cannot be saved. What can be saved are models with weights (ridge, lasso, multitask_lasso, banded_ridge, and linear "
             "regressors of scikit-learn); of others keep the data and the options, and fit them again."
         )
     path = Path(path)
