@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError
 from ..estimators.plugin import Fitted
-from .given import Table, feature_array
+from .given import Array, Table, feature_array
 from .wavs import extract, is_wavs
 
 # raised with every change of what a card says that an earlier version would misread
@@ -39,10 +39,10 @@ class Model:
     card: dict[str, Any]
     alpha: pd.Series
     r2_dev: pd.Series
-    _coef: np.ndarray | None
-    _intercept: np.ndarray | None
+    _coef: Array | None
+    _intercept: Array | None
     _fitted: Fitted | None = None
-    _scale: np.ndarray | None = None
+    _scale: Array | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -122,7 +122,7 @@ class Model:
             columns=pd.Index(self.targets, name="target"),
         )
 
-    def _predict(self, x: np.ndarray) -> np.ndarray:
+    def _predict(self, x: Array) -> Array:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are
             if self._coef is not None and self._intercept is not None:
                 return np.asarray(x @ self._coef + self._intercept)
