@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-# whatever this module imports from the package, directly or not, makes the numbers of a block
-ROOT = f"{PACKAGE}.questions.blocks"
+# whatever this module imports from the package, directly or not, makes the numbers of a block of encoding
+ROOT = f"{PACKAGE}.questions.encoding.blocks"
 # and of these, whose numbers change with their versions
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "julearn", "pandas")
 
@@ -60,30 +60,44 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def code_version() -> str:
+def code_version(root: str = ROOT) -> str:
     """Hash the code that makes the numbers of a block, and the versions of the libraries that it computes with.
 
-    The code is every module of this package that `auralign.questions.blocks` imports, directly or not. Comments,
-    docstrings and layout do not count. Computed once per process: a module that is edited afterwards is not the one
-    that runs.
+    The code is the module of the block's class and every module of this package (and of the module's own) that it
+    imports, directly or not. Comments, docstrings and layout do not count. Computed once per process: a module that is
+    edited afterwards is not the one that runs.
+
+    Parameters
+    ----------
+    root : str
+        Name of the module of the block's class; by default that of encoding.
+
+    Raises
+    ------
+    TypeError
+        No other process could import that module.
     """
+    if _spec(root) is None:
+        raise TypeError(f"{root}: blocks are of a class in a module that other processes can import.")
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in imported_modules(ROOT):
+    for name in imported_modules(root):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
 
 
 def imported_modules(root: str) -> list[str]:
-    """List a module and the modules of its package that it imports, directly or not; sorted.
+    """List a module and the modules of its package, and of this one, that it imports, directly or not; sorted.
 
     Imports inside functions count, those for type checkers alone do not. The modules are found and read through their
     loaders, so that it makes no difference whether the package is installed, editable or zipped.
     """
     found: set[str] = set()
     waiting = [root]
+    # a question of another package brings code of its own
+    own = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
         if name in found or _spec(name) is None:
@@ -94,7 +108,7 @@ def imported_modules(root: str) -> list[str]:
         source = _source(name)
         if source is not None:
             package = _spec(name).parent
-            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(f"{PACKAGE}.")]
+            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(own)]
     return sorted(found)
 
 
@@ -127,7 +141,7 @@ def _spec(name: str) -> ModuleSpec | None:
     """Find a module; None where there is none of that name."""
     try:
         return importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # a function or class of a module, which is no package
+    except (ModuleNotFoundError, ValueError):  # a function or class of a module; a script, which has no name
         return None
 
 

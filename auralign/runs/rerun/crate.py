@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ...errors import DataError
-from ...questions.blocks import write_text_atomically
+from ...files.atomic import write_text_atomically
 from ..provenance import read_provenance
 from .input_files import locate, relocate_file
 

@@ -1,27 +1,25 @@
-"""Results of one (features, layer, estimator): computed once, written atomically, found again by what made them."""
+"""Blocks of encoding: one layer, one estimator, all targets and splits."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
-from ..errors import AuralignError
-from ..inputs.arrays import StoredArray
-from ..inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
-from ..scoring.ceilings import noise_corrected
-from .encoding.engines import ENGINES, SplitResult
-from .fingerprint import code_version, fingerprint
-from .preparation import Preparation, Split, joined_bands
+from ...inputs.arrays import StoredArray
+from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
+from ...scoring.ceilings import noise_corrected
+from ..block import Block
+from ..fingerprint import code_version
+from ..preparation import Preparation, Split, joined_bands
+from .engines import ENGINES, SplitResult
 
 if TYPE_CHECKING:
-    from .encoding.engines import EstimatorConfig
+    from .engines import EstimatorConfig
 
 # targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
 TARGETS_AT_ONCE = 8192
@@ -30,12 +28,8 @@ SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_t
 SELECTED = ("target", "split", "unit", "weight")
 
 
-# what changes no number: where files lie, and what a block is called
-NOT_IN_KEY = ("folder", "scratch", "label")
-
-
 @dataclass(frozen=True)
-class Job:
+class Job(Block):
     """Everything that determines one block.
 
     Attributes
@@ -69,56 +63,28 @@ class Job:
     scratch: Path
     label: str
     groups: np.ndarray | None = None
-    code: str = field(default_factory=code_version)
-
-    @cached_property
-    def key(self) -> str:
-        """Hash of the numbers themselves, the splits, the settings and the code: of every field but `NOT_IN_KEY`."""
-        names = [one.name for one in fields(self) if one.name not in NOT_IN_KEY]
-        return fingerprint({name: getattr(self, name) for name in names})[:32]
+    code: str = field(default_factory=partial(code_version, __name__))
 
     @property
-    def scores_file(self) -> Path:
-        """Where the scores of the block are, once it is done."""
-        return self.folder / f"{self.key}.parquet"
+    def holds(self) -> dict[str, tuple[str, ...]]:
+        """The scores, with `target` the position, and of sparse estimators what they selected."""
+        return {"scores": SCORES} | ({"selected": SELECTED} if self.is_sparse else {})
 
     @property
-    def selected_file(self) -> Path:
-        """Where the selected features of the block are, for sparse estimators."""
-        return self.folder / f"{self.key}.selected.parquet"
+    def cost(self) -> float:
+        """Sparse estimators take longest."""
+        return 2.0 if self.is_sparse else 1.0
 
     @property
     def is_sparse(self) -> bool:
         """Whether the estimator selects features."""
         return self.estimator.kind != "ridge"
 
-
-def compute_block(job: Job) -> None:
-    """Compute one block on one BLAS thread and write it.
-
-    Columns: `SCORES`, with `target` the position; with repetitions those of `noise_corrected`.
-
-    Raises
-    ------
-    AuralignError
-        This process runs other code than the one that planned the block, or the block cannot be fitted; the message
-        says which block it is.
-    """
-    if job.code != code_version():
-        raise AuralignError(
-            f"{job.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
-            "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "
-            "edit auralign while it runs)."
-        )
-    try:
-        with threadpool_limits(1):
-            scores, selected = _compute(job)
-    except AuralignError as error:
-        raise type(error)(f"{job.label}: {error}") from error
-    if job.is_sparse:
-        write_atomically(_selected(selected), job.selected_file, job.scratch)
-    # the scores last: where they are, the block is done
-    write_atomically(pd.concat(scores, ignore_index=True), job.scores_file, job.scratch)
+    def compute(self) -> dict[str, pd.DataFrame]:
+        """Compute scores, with repetitions those of `noise_corrected` too, and selected units."""
+        scores, selected = _compute(self)
+        tables = {"scores": pd.concat(scores, ignore_index=True)}
+        return tables | ({"selected": _selected(selected)} if self.is_sparse else {})
 
 
 def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndarray, np.ndarray]]]:
@@ -209,47 +175,3 @@ def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFra
             "weight": np.concatenate([row[3] for row in rows]),
         }
     )
-
-
-def write_atomically(table: pd.DataFrame, path: Path, scratch: Path | None = None) -> None:
-    """Write a table (.parquet, or .tsv) so that the file is there as a whole or not at all.
-
-    It grows in `scratch`, a folder of the same file system which is removed with its run; by default beside itself.
-    """
-    partial = _partial(path, scratch)
-    if path.suffix == ".parquet":
-        table.to_parquet(partial, index=False)
-    else:
-        table.to_csv(partial, sep="\t", index=False)
-    os.replace(partial, path)
-
-
-def write_text_atomically(text: str, path: Path, scratch: Path | None = None) -> None:
-    """Write a text so that the file is there as a whole or not at all; `scratch` as in `write_atomically`."""
-    partial = _partial(path, scratch)
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def _partial(path: Path, scratch: Path | None) -> Path:
-    return (scratch or path.parent) / f".{path.name}.{os.getpid()}"
-
-
-def read_block(path: Path, columns: tuple[str, ...] = SCORES) -> pd.DataFrame | None:
-    """Read a table of a block; None where there is none, or one that cannot be read (which is removed)."""
-    if not path.exists():
-        return None
-    try:
-        block = pd.read_parquet(path)
-    except (OSError, ValueError):
-        block = pd.DataFrame()
-    if not set(columns) <= set(block.columns):
-        path.unlink(missing_ok=True)
-        return None
-    return block
-
-
-def is_done(job: Job) -> bool:
-    """Tell whether a block is there as a whole."""
-    scores = read_block(job.scores_file) is not None
-    return scores and (not job.is_sparse or read_block(job.selected_file, SELECTED) is not None)
