@@ -33,14 +33,23 @@ class Block(ABC):
     label : str
         What the block is of, for messages.
     code : str
-        `code_version` of the module that computes it, in the process that planned it; a field with the default
-        `field(default_factory=partial(code_version, __name__))`.
+        `code_version` of the process that planned it; a field with the default "", which stands for this process.
     """
 
     folder: Path
     scratch: Path
     label: str
     code: str
+
+    def __post_init__(self) -> None:
+        """Note the code of this process, by which the one that computes the block knows whether it has the same."""
+        if not self.code:
+            object.__setattr__(self, "code", code_version(*self.roots))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Modules that make its numbers, with all that they import; of its class, and any that this does not import."""
+        return (type(self).__module__,)
 
     @property
     @abstractmethod
@@ -96,7 +105,7 @@ def compute_block(block: Block) -> None:
         This process runs other code than the one that planned the block, or the block cannot be computed; the message
         says which block it is.
     """
-    if block.code != code_version(type(block).__module__):
+    if block.code != code_version(*block.roots):
         raise AuralignError(
             f"{block.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
             "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "

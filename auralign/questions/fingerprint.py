@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,7 @@ from pydantic import BaseModel
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-# whatever this module imports from the package, directly or not, makes the numbers of a block of encoding
-ROOT = f"{PACKAGE}.questions.encoding.blocks"
-# and of these, whose numbers change with their versions
+# what is computed with, beside code of this package and of a block's own
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "julearn", "pandas")
 
 
@@ -60,29 +59,30 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def code_version(root: str = ROOT) -> str:
+def code_version(*roots: str) -> str:
     """Hash the code that makes the numbers of a block, and the versions of the libraries that it computes with.
 
-    The code is the module of the block's class and every module of this package (and of the module's own) that it
-    imports, directly or not. Comments, docstrings and layout do not count. Computed once per process: a module that is
-    edited afterwards is not the one that runs.
+    The code is some modules and every module of their packages and of this one that they import, directly or not.
+    Comments, docstrings and layout do not count. Computed once per process: a module that is edited afterwards is not
+    the one that runs.
 
     Parameters
     ----------
-    root : str
-        Name of the module of the block's class; by default that of encoding.
+    *roots : str
+        Names of modules, among them that of the block's class.
 
     Raises
     ------
     TypeError
-        No other process could import that module.
+        No other process could import one of them.
     """
-    if _spec(root) is None:
-        raise TypeError(f"{root}: blocks are of a class in a module that other processes can import.")
+    for root in roots:
+        if _spec(root) is None:
+            raise TypeError(f"{root}: blocks are of classes in modules that other processes can import.")
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in imported_modules(root):
+    for name in sorted({name for root in roots for name in imported_modules(root)}):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
@@ -100,7 +100,8 @@ def imported_modules(root: str) -> list[str]:
     own = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
-        if name in found or _spec(name) is None:
+        # a folder of packages that has no module of its own has no origin
+        if name in found or _spec(name) is None or _spec(name).origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
@@ -147,7 +148,10 @@ def _spec(name: str) -> ModuleSpec | None:
 
 def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
-    return _spec(name).loader.get_source(name)
+    spec = _spec(name)
+    if not hasattr(spec.loader, "get_source"):
+        return Path(spec.origin).read_text(encoding="utf-8")
+    return spec.loader.get_source(name)
 
 
 def _code(name: str) -> bytes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from ...inputs.arrays import StoredArray
 from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
 from ..block import Block
-from ..fingerprint import code_version
 from ..preparation import Preparation, Split, joined_bands
 from .engines import ENGINES, SplitResult
 
@@ -50,7 +48,7 @@ class Job(Block):
     groups : ndarray of int, shape (n_stimuli,), or None
         Code of the group of every stimulus, where splits and inner folds keep groups together.
     code : str
-        `code_version` of the process that planned the block.
+        `code_version` of the process that planned the block; found where it is not given.
     """
 
     bands: tuple[StoredArray, ...]
@@ -63,7 +61,7 @@ class Job(Block):
     scratch: Path
     label: str
     groups: np.ndarray | None = None
-    code: str = field(default_factory=partial(code_version, __name__))
+    code: str = ""
 
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
