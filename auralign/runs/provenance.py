@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 from ..config.models import Comparison
 from ..errors import DataError
+from ..estimators.record import describe as describe_estimator
 from ..files.checksums import sha256_of
 from .rerun.columns import values_sha256
 from .rerun.input_files import describe_inputs
@@ -152,6 +153,7 @@ def describe(
         "command": shlex.join(sys.argv),
         "code": code_state(),
         "code_sha256": code_sha256(),
+        "estimators": {label: describe_estimator(options) for label, options in config.estimators.items()},
         "datasets": {} if dataset is None else {str(dataset): git_state(dataset)},
         **describe_inputs(config, out),
         "features": features_metadata,
