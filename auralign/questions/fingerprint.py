@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from ..estimators.options import EstimatorOptions
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
@@ -47,6 +48,8 @@ def _plain(value: Any) -> Any:
         return ["StoredArray", value.sha256, sha256_of_array(value.rows)]
     if isinstance(value, np.ndarray):
         return ["ndarray", sha256_of_array(value)]
+    if isinstance(value, EstimatorOptions):
+        return [type(value).__name__, value.in_key()]
     if isinstance(value, BaseModel):
         return [type(value).__name__, value.model_dump(mode="json")]
     if is_dataclass(value):
@@ -69,35 +72,47 @@ def code_version(*roots: str) -> str:
     Parameters
     ----------
     *roots : str
-        Names of modules, among them that of the block's class.
+        Names of modules, among them that of the block's class; or files (.py) that are no modules, of which what they
+        import counts: their own content is in the key by the options.
 
     Raises
     ------
     TypeError
         No other process could import one of them.
     """
-    for root in roots:
-        if _spec(root) is None:
-            raise TypeError(f"{root}: blocks are of classes in modules that other processes can import.")
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in sorted({name for root in roots for name in imported_modules(root)}):
+    for name in counted_modules(*roots):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
 
 
+def counted_modules(*roots: str) -> list[str]:
+    """List the modules that make the numbers of a block; sorted. Parameters and errors as of `code_version`."""
+    found: set[str] = set()
+    for root in roots:
+        starts = [root]
+        if root.endswith(".py"):
+            tree = ast.parse(Path(root).read_text(encoding="utf-8"))
+            starts = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
+        elif _spec(root) is None:
+            raise TypeError(f"{root}: blocks are of classes in modules that other processes can import.")
+        found.update(name for start in starts for name in imported_modules(start))
+    return sorted(found)
+
+
 def imported_modules(root: str) -> list[str]:
-    """List a module and the modules of its package, and of this one, that it imports, directly or not; sorted.
+    """List a module and the modules of its package, and of auralign, that it imports, directly or not; sorted.
 
     Imports inside functions count, those for type checkers alone do not. The modules are found and read through their
     loaders, so that it makes no difference whether the package is installed, editable or zipped.
     """
     found: set[str] = set()
     waiting = [root]
-    # a question of another package brings code of its own
-    own = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
+    # a question or an estimator of another package brings code of its own
+    packages = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
         # a folder of packages that has no module of its own has no origin
@@ -109,7 +124,7 @@ def imported_modules(root: str) -> list[str]:
         source = _source(name)
         if source is not None:
             package = _spec(name).parent
-            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(own)]
+            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
 

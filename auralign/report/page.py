@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ..errors import DataError
+from ..estimators.record import recorded
 from ..figures import all_figures
 from ..runs.results import Results, read_results
 from . import methods, sources
@@ -106,6 +107,7 @@ def labels_of(all_results: list[Results]) -> list[str]:
 def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dict:
     """Collect what the template says of one result; `prefix` keeps ids of the page apart."""
     estimators = list(results.provenance["config"]["estimators"].values())
+    records = recorded(results.provenance).values()
     return {
         "label": label,
         "prefix": prefix,
@@ -129,8 +131,8 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
             "estimators": methods.describe_estimators(results),
             "tests": methods.describe_tests(results),
             "references": methods.references(results),
-            "kinds": {spec["kind"] for spec in estimators},
-            "leave_one_out": any(spec["cv"] == "loo" for spec in estimators if spec["kind"] == "ridge"),
+            "equations": list({record.kind: record.equation for record in records}.items()),
+            "leave_one_out": {spec["kind"] for spec in estimators if spec.get("cv") == "loo"},
             "standardised": any(spec.get("standardise_targets") for spec in estimators),
             "many": splits.many,
             "joined": any(source.get("join") for source in results.provenance["config"]["features"].values()),

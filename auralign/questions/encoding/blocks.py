@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...estimators.registry import abilities, of_single_repetition, origin
 from ...inputs.arrays import StoredArray
 from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
@@ -17,7 +18,7 @@ from ..preparation import Preparation, Split, joined_bands
 from .engines import ENGINES, SplitResult
 
 if TYPE_CHECKING:
-    from .engines import EstimatorConfig
+    from ...estimators.options import EstimatorOptions
 
 # targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
 TARGETS_AT_ONCE = 8192
@@ -54,7 +55,7 @@ class Job(Block):
     bands: tuple[StoredArray, ...]
     responses: StoredArray
     splits: list[Split]
-    estimator: EstimatorConfig
+    estimator: EstimatorOptions
     engine: str
     preparation: Preparation
     folder: Path
@@ -62,6 +63,11 @@ class Job(Block):
     label: str
     groups: np.ndarray | None = None
     code: str = ""
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """This module, and the estimator's: a change of one estimator leaves the blocks of the others."""
+        return (__name__, origin(self.estimator))
 
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
@@ -76,7 +82,7 @@ class Job(Block):
     @property
     def is_sparse(self) -> bool:
         """Whether the estimator selects features."""
-        return self.estimator.kind != "ridge"
+        return abilities(self.estimator).sparse
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute scores, with repetitions those of `noise_corrected` too, and selected units."""
@@ -89,7 +95,7 @@ def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndar
     """Fit and score some targets at a time; scores per split, and (target, split, units, weights) of sparse ones."""
     x = joined_bands([band.load() for band in job.bands])
     n_targets = job.responses.shape[1]
-    at_once = TARGETS_AT_ONCE if _fits_targets_alone(job.estimator) else n_targets
+    at_once = n_targets if abilities(job.estimator).joint else TARGETS_AT_ONCE
     scores, selected = [], []
     for start in range(0, n_targets, at_once):
         y = job.responses.load(slice(start, start + at_once))
@@ -103,34 +109,25 @@ def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndar
     return scores, selected
 
 
-def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
-    """Tell whether a target's fit does not depend on which others are fitted with it."""
-    return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
-
-
 def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
+    def fit(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
         return ENGINES[job.engine](x, columns, splits, estimator, job.preparation, job.groups)
 
     of_mean = fit(mean_response(y), job.estimator, job.splits)
     if y.shape[2] == 1:
         return of_mean
-    single = job.estimator
-    if single.kind == "ridge":
-        # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
-        # with the other predictions (their reliability) is undefined
-        single = single.model_copy(update={"unpredictable": "published"})
+    single = of_single_repetition(job.estimator)
     of_repetitions = predict_repetitions(
         lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
         y,
         job.splits,
-        together=_fits_targets_alone(single),
-        least=max(3, single.cv if isinstance(single.cv, int) else 0),
+        together=not abilities(single).joint,
+        least=max(3, single.n_inner_folds),
         groups=job.groups,
     )
     return [

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...analysis.hypothesis_options import check_hypotheses
 from ...analysis.paired_tests import best_layer_warnings, check_tests
+from ...estimators.record import describe
 from ...inputs.arrays import store_array
 from ...inputs.repetitions import mean_response
 from ...inputs.study import Study
@@ -100,8 +101,11 @@ class EncodingPlan(Plan[Encoding]):
         return edge_warnings(self.scores, self.options) + untested(self.options)
 
     def record(self) -> dict[str, Any]:
-        """Say which engine computed each estimator."""
-        return {"engines": {planned.estimator: planned.job.engine for planned in self.planned}}
+        """Say what each estimator can do, and which engine computed it."""
+        return {
+            "estimators": {label: describe(estimator) for label, estimator in self.options.estimators.items()},
+            "engines": {planned.estimator: planned.job.engine for planned in self.planned},
+        }
 
 
 class EncodingQuestion(Question[Encoding]):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.half_split import half_split
+from ...estimators.registry import alpha_grid
 from ...inputs.study import Study
 from ...scoring.ceilings import noise_ceiling
 from .options import Encoding
@@ -70,13 +71,14 @@ def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
 
 
 def edge_warnings(scores: pd.DataFrame, options: Encoding) -> list[str]:
-    """Say where ridge often took the smallest or largest alpha on offer, so that the grid and not the data decided."""
+    """Say where fits often took the smallest or largest alpha on offer, so that the grid and not the data decided."""
     warnings = []
     for label, estimator in options.estimators.items():
-        if estimator.kind != "ridge" or len(estimator.alphas) < 2:
+        grid = alpha_grid(estimator)
+        if grid is None or len(grid) < 2:
             continue
         for name, rows in scores[scores["estimator"] == label].groupby("features", sort=False):
-            for which, edge in (("smallest", estimator.alphas[0]), ("largest", estimator.alphas[-1])):
+            for which, edge in (("smallest", grid[0]), ("largest", grid[-1])):
                 count = int(np.isclose(rows["alpha"], edge, rtol=1e-9).sum())
                 if count >= LEAST_AT_EDGE * len(rows) and count:
                     meaning = "nothing was found, or " if which == "largest" else ""
