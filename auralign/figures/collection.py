@@ -104,7 +104,8 @@ def _figures(
         yield _predictions(results, scores)
     if "noise_ceiling" in summary or "reliability_median" in summary:
         yield reliability(summary)
-    yield alphas(scores, looks)
+    if scores["alpha"].notna().any():
+        yield alphas(scores, looks)
     yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
 
 

@@ -102,7 +102,8 @@ class Job:
 def compute_block(job: Job) -> None:
     """Compute one block on one BLAS thread and write it.
 
-    Columns: `SCORES`, with `target` the position; with repetitions those of `noise_corrected`.
+    Columns: `SCORES`, with `target` the position; `params` (JSON) of an estimator that chooses more than alpha; with
+    repetitions those of `noise_corrected`.
 
     Raises
     ------
@@ -186,6 +187,8 @@ def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.Da
         "n_train": len(development),
         "n_test": len(test),
     }
+    if result.params is not None:
+        table["params"] = result.params
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
         data = job.preparation.repetitions(y, split)

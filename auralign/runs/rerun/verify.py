@@ -13,7 +13,7 @@ from .changes import Check
 from .table_differences import TableDifference, compare_tables
 
 # chosen, not measured: where two alphas predict alike, rounding chooses between them
-CHOSEN = ("alpha",)
+CHOSEN = ("alpha", "params")
 
 
 @dataclass(frozen=True)
