@@ -115,7 +115,8 @@ def _of_encoding(results: Results, wanted: Wanted) -> Iterator[FigureOf]:
         yield _predictions(results, scores)
     if "noise_ceiling" in summary or "reliability_median" in summary:
         yield reliability(summary)
-    yield alphas(scores, looks)
+    if scores["alpha"].notna().any():
+        yield alphas(scores, looks)
     yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
 
 

@@ -150,6 +150,8 @@ def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.Da
         "n_train": len(development),
         "n_test": len(test),
     }
+    if result.params is not None:
+        table["params"] = result.params
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
         data = job.preparation.repetitions(y, split)

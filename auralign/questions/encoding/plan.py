@@ -116,7 +116,7 @@ class EncodingQuestion(Question[Encoding]):
     tables = TABLES
     measures = measures.MEASURES
     # where two alphas predict alike, rounding chooses between them
-    choices = ("alpha",)
+    choices = ("alpha", "params")
 
     def needs_categories(self, options: Encoding) -> bool:
         """Tell whether stimuli are permuted within categories."""
