@@ -95,7 +95,8 @@ def get(kind: str) -> Plugin:
 
 def plugin_of(options: EstimatorOptions) -> Plugin:
     """Return the estimator that options are of."""
-    return options.plugin if isinstance(options, OfFile) else get(options.kind)
+    brought: Plugin | None = getattr(options, "plugin", None)
+    return get(options.kind) if brought is None else brought
 
 
 def abilities(options: EstimatorOptions) -> Can:
