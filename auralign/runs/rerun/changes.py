@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from ...config.models import Comparison
 from ...errors import DataError
 from ...files.checksums import sha256_of
+from ..columns import column_names
+from ..input_files import input_files, locate, relocate, relocate_file, why_missing
 from ..provenance import (
     code_sha256,
     code_state,
@@ -19,8 +21,6 @@ from ..provenance import (
     read_provenance,
     versions,
 )
-from .columns import column_names
-from .input_files import input_files, locate, relocate, relocate_file, why_missing
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from .columns import Column, column_names, read_column
+from ..columns import Column, column_names, read_column
 
 # what a row is of; the name of a layer follows from the first two
 IDENTITY = ("features", "layer", "target", "estimator", "split")
