@@ -12,6 +12,8 @@ from ...errors import DataError
 from ...files.checksums import sha256_of
 from ...questions.measures import FILE as MEASURES
 from ...questions.question import Question, get_question
+from ..columns import column_names
+from ..input_files import input_files, locate, relocate, relocate_file, why_missing
 from ..provenance import (
     code_sha256,
     code_state,
@@ -21,8 +23,6 @@ from ..provenance import (
     read_provenance,
     versions,
 )
-from .columns import column_names
-from .input_files import input_files, locate, relocate, relocate_file, why_missing
 
 
 @dataclass(frozen=True)

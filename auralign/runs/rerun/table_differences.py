@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from .columns import Column, column_names, read_column
+from ..columns import Column, column_names, read_column
 
 # rows on one side only that are named
 SHOWN = 5

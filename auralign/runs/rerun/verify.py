@@ -9,10 +9,10 @@ from ...files.text_tables import open_text
 from ...questions.measures import FILE as MEASURES
 from ...questions.measures import NUMBERS
 from ...questions.question import Question
+from ..columns import column_names
 from ..compare import run_comparison
 from ..provenance import describe_tables, read_provenance
 from .changes import Check, compared_files
-from .columns import column_names
 from .table_differences import TableDifference, compare_tables
 
 # columns of measures that follow from others: from layer, and from target
