@@ -34,7 +34,8 @@ class EncodedLayer:
     Attributes
     ----------
     scores : DataFrame
-        One row per split and target (its position): `SCORES`, with repetitions also those of `noise_corrected`.
+        One row per split and target (its position): `SCORES`; `params` (JSON) of an estimator that chooses more than
+        alpha; with repetitions also those of `noise_corrected`.
     selected : DataFrame
         Of sparse estimators, one row per target, split and unit: `target`, `split`, `unit`, `weight`; of others empty.
     predictions : list of ndarray, each of shape (n_test, n_targets), or None
@@ -190,6 +191,8 @@ def _scores(y: np.ndarray, result: SplitResult, split: Split, preparation: Prepa
         "n_train": len(development),
         "n_test": len(test),
     }
+    if result.params is not None:
+        table["params"] = result.params
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
         data = preparation.repetitions(y, split)
