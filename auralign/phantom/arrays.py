@@ -60,7 +60,7 @@ def phantom(
     study, layers = _study(n_voxels if responses == "voxels" else N_VOXELS), _features()
     if responses == "components":
         table = study.targets[["target", "ceiling", "ceiling_realised", "expected"]]
-        array = xr.DataArray(study.components, dims=("stimulus", "target"))
+        array = xr.DataArray(study.components.copy(), dims=("stimulus", "target"))
     else:
         table = study.voxel_table
         array = xr.DataArray(study.voxels.astype(np.float64), dims=("stimulus", "target", "repetition"))
