@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from ...errors import DataError
-from .folds import Fold
+from .folds import Fold, as_list, resolve_folds
 
 # of a search with this scoring the best score is the error on the inner folds itself
 SQUARED_ERROR = "neg_mean_squared_error"
@@ -94,6 +94,35 @@ def fit_models(
         params += [dict(getattr(fitted, "best_params_", {}))] * width
         r2_dev.append(1.0 - np.divide(error, of_mean, out=np.ones_like(of_mean), where=of_mean > 0))
     return FittedModels(models, as_table, np.array(alphas), np.concatenate(r2_dev), params)
+
+
+def inner_r2(
+    solve: Callable[[np.ndarray, np.ndarray], Any], x: np.ndarray, y: np.ndarray, cv: Any, seed: int, name: str
+) -> np.ndarray:
+    """Score a solver on the inner folds: 1 - error / error of the training mean, what `r2_dev` of a fit is.
+
+    Parameters
+    ----------
+    solve : callable
+        `solve(x, y)` of some stimuli, which gives something with `predict(x)`.
+    x : ndarray, shape (n, n_units)
+    y : ndarray, shape (n, n_targets)
+    cv : "loo", int, splitter or list of folds
+        See `folds.resolve_folds`, whose module says how folds of unequal sizes are weighed.
+    seed : int
+        Seed of a number of inner folds.
+    name : str
+        What the message of an error begins with.
+
+    Returns
+    -------
+    ndarray, shape (n_targets,)
+        0 for constant targets.
+    """
+    folds = as_list(resolve_folds(cv, x, y, seed, name), len(x))
+    error = np.mean([((y[v] - solve(x[t], y[t]).predict(x[v])) ** 2).mean(axis=0) for t, v in folds], axis=0)
+    of_mean = np.mean([((y[v] - y[t].mean(axis=0)) ** 2).mean(axis=0) for t, v in folds], axis=0)
+    return 1.0 - np.divide(error, of_mean, out=np.ones_like(of_mean), where=of_mean > 0)
 
 
 def _errors(
