@@ -45,16 +45,7 @@ extensions = [
     "rooms",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = [
-    "_build",
-    "_ext",
-    "examples",
-    "gallery/*.tsv",
-    "auto_examples/*.ipynb",
-    "sg_execution_times.rst",
-    "**/sg_execution_times.rst",
-]
-templates_path = ["_templates"]
+exclude_patterns = ["_build", "_ext", "examples", "auto_examples/*.ipynb", "**sg_execution_times.rst"]
 
 # --- the pages, which stay plain Markdown for who reads them in the repository
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -102,12 +93,23 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-def links_of_the_site(app, docname: str, source: list[str]) -> None:
-    """Lead links that are right in the repository to where the site shows the same."""
-    text = source[0].replace("](../datalad_dataset/README.md)", "](datasets.md)")
+# pages whose text is a file at the top of the repository, or beside what it describes
+SHOWN_HERE = {"changelog": "CHANGELOG.md", "contributing": "CONTRIBUTING.md", "datasets": "datalad_dataset/README.md"}
+
+
+def text_of_the_site(app, docname: str, source: list[str]) -> None:
+    """Show files of the repository as pages, and lead links that are right there to where the site shows the same."""
+    text = source[0]
+    if docname in SHOWN_HERE:
+        file = DOCS.parent / SHOWN_HERE[docname]
+        app.env.note_dependency(str(file))
+        text = file.read_text(encoding="utf-8")
+    for page, file in SHOWN_HERE.items():
+        text = re.sub(rf"\]\((\.\./)?{re.escape(file)}\)", f"]({page}.md)", text)
+    text = re.sub(r"\]\((?:\.\./)?docs/([\w/]+\.\w+(?:#[\w-]+)?)\)", r"](\1)", text)
     text = text.replace("](examples/README.txt)", "](auto_examples/index.rst)")
     source[0] = re.sub(r"\]\(examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", text)
 
 
 def setup(app) -> None:
-    app.connect("source-read", links_of_the_site)
+    app.connect("source-read", text_of_the_site)

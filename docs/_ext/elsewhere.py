@@ -1,7 +1,7 @@
 """Links to the reference of other projects, without asking their hosts.
 
-intersphinx wants an inventory per project, which is usually fetched. The few objects that our signatures name are listed
-here instead, and their inventories are written when the site is built.
+intersphinx wants an inventory per project, which is usually fetched. The few objects that our signatures name are
+listed here instead, and their inventories are written when the site is built.
 """
 
 import zlib

@@ -1,8 +1,8 @@
 """What goes wrong, and what to do: read off the source, so that the page cannot fall behind it.
 
 Two directives. `error-causes` shows the entries of troubleshooting.yml: message, cause, remedy. `error-messages` lists
-every message of the package, by room. A message is the template in a `raise SomeError(...)`: `<path>` stands for what is
-filled in, `…` for what is put together on the spot.
+every message of the package, by room. A message is the template in a `raise SomeError(...)`: `<path>` stands for what
+is filled in, `…` for what is put together on the spot.
 """
 
 import ast
@@ -20,6 +20,8 @@ CAUSES = DOCS / "troubleshooting.yml"
 PACKAGES = ("auralign", "custom_markers")
 # errors of a programmer's own making, not of a reader's files and keys
 NOT_SHOWN = ("TypeError", "NotImplementedError", "KeyError", "AttributeError", "RuntimeError", "TimeoutError")
+# caught inside the package, which says the rest
+INNER = ("_Refused", "Refused", "ReadError", "Undeclared")
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,39 @@ class Message:
     template: str
 
 
-def template_of(node: ast.expr) -> str:
+def template_of(node: ast.expr, constants: dict[str, str]) -> str:
     """Write the text that an expression gives, with placeholders for what is only known when it is raised."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(template_of(part) for part in parts)
+            return "".join(template_of(part, constants) for part in parts)
+        case ast.FormattedValue(value=ast.Name(id=name)) if name in constants:
+            return constants[name]
         case ast.FormattedValue(value=ast.Name(id=name) | ast.Attribute(attr=name)):
             return f"<{name.strip('_')}>"
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return template_of(left) + template_of(right)
+            return template_of(left, constants) + template_of(right, constants)
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(between)), attr="join"), args=[ast.List(elts=parts)]
+        ):
+            return between.join(template_of(part, constants) for part in parts)
         case ast.IfExp(body=body):
-            return template_of(body)
+            return template_of(body, constants)
         case _:
             return "…"
+
+
+def constants_of(tree: ast.Module) -> dict[str, str]:
+    """Return the module's constants of text and numbers as a message shows them."""
+    pairs = (
+        (node.targets[0].id, node.value.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    )
+    return {name: str(value) for name, value in pairs if isinstance(value, str | int | float)}
 
 
 def messages(root: Path = ROOT) -> list[Message]:
@@ -59,12 +79,14 @@ def messages(root: Path = ROOT) -> list[Message]:
     for file in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
         relative = file.relative_to(root)
         room = ".".join(relative.parts[:2]).removesuffix(".py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = constants_of(tree)
+        for node in ast.walk(tree):
             if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args):
                 continue
             error = ast.unparse(node.exc.func).rpartition(".")[2]
-            template = " ".join(template_of(node.exc.args[0]).split())
-            if error in NOT_SHOWN or not re.search(r"[a-z]{3}", re.sub(r"<\w+>", "", template)):
+            template = " ".join(template_of(node.exc.args[0], constants).split())
+            if error in (*NOT_SHOWN, *INNER) or not re.search(r"[a-z]{3}", re.sub(r"<\w+>", "", template)):
                 continue
             found.append(Message(room, relative.as_posix(), node.lineno, error, template))
     return sorted(found, key=lambda message: (message.room, message.file, message.line))
