@@ -31,6 +31,8 @@ copyright = "the auralign developers, AGPL-3.0-or-later"
 version = release = getattr(auralign, "__version__", "0.1.0")
 language = "en"
 
+templates_path = ["_templates"]
+
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",

@@ -1,0 +1,31 @@
+"""
+Which units matter? A sparse selection
+======================================
+
+The lasso gives most units a weight of zero. Which ones it keeps depends on the stimuli, so one asks how consistent the
+choice is over splits.
+"""
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+import auralign as au
+
+features, responses = au.phantom()
+layer = features[1]
+splits = au.splits(165, n_splits=20, train_size=83, test_size=82)
+result = au.encode(layer, responses.sel(target=["lowfreq", "highfreq"]), splits, estimator="lasso", weights=True)
+
+# %%
+# Weights of every split: unit x target. A unit is selected where its weight is not zero.
+selected = (result.weights.isel(layer=0) != 0).mean("split")
+
+# %%
+# ``lowfreq`` was made from the energy below 400 Hz, ``highfreq`` from that of 3 to 7 kHz, both minus half of the mean
+# of all bands: the selected bands lie there.
+fig, axes = plt.subplots(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
+for axis, target in zip(axes, selected.target.values, strict=True):
+    axis.bar(np.arange(layer.sizes["unit"]), 100 * selected.sel(target=target).to_numpy())
+    axis.set(ylabel="splits, %", title=f"{target}: how often each unit is selected")
+axes[1].set_xticks(np.arange(layer.sizes["unit"]), layer.unit.values, rotation=90, fontsize=7)
