@@ -21,6 +21,7 @@ import matplotlib  # noqa: E402
 matplotlib.use("agg")
 
 import elsewhere  # noqa: E402
+from figures_shown import FiguresShown  # noqa: E402
 from sphinx_gallery.sorting import FileNameSortKey  # noqa: E402
 
 import auralign  # noqa: E402
@@ -76,7 +77,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": FileNameSortKey,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("auralign",),
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", FiguresShown()),
     "reset_modules": ("matplotlib",),
     "remove_config_comments": True,
     "download_all_examples": False,

@@ -28,4 +28,5 @@ result.scores["r2_corr"].median("split").to_pandas().round(2)
 # %%
 # What was made from energies in frequency bands is recovered; ``music`` is a number drawn per sound, which no feature
 # can predict. Who finds it has a leak.
-result.plot()
+figure = result.plot()
+print(figure.caption)

@@ -2,8 +2,8 @@
 Alphas at the edge of their grid
 ================================
 
-The penalty is chosen from a grid, inside the development stimuli. Where it ends at the edge of the grid, a better one may
-lie outside.
+The penalty is chosen from a grid, inside the development stimuli. Where it ends at the edge of the grid, a better one
+may lie outside.
 """
 
 # %%

@@ -15,11 +15,12 @@ import auralign as au
 features, responses = au.phantom()
 layer = features[1]
 splits = au.splits(165, n_splits=20, train_size=83, test_size=82)
-result = au.encode(layer, responses.sel(target=["lowfreq", "highfreq"]), splits, estimator="lasso", weights=True)
+result = au.encode(layer, responses.sel(target=["lowfreq", "highfreq"]), splits, estimator="lasso", weights="split")
 
 # %%
-# Weights of every split: unit x target. A unit is selected where its weight is not zero.
-selected = (result.weights.isel(layer=0) != 0).mean("split")
+# Weights of every split. A unit is selected where its weight is not zero.
+(weights,) = result.weights.values()  # one layer: split x unit x target
+selected = (weights != 0).mean("split")
 
 # %%
 # ``lowfreq`` was made from the energy below 400 Hz, ``highfreq`` from that of 3 to 7 kHz, both minus half of the mean
