@@ -15,7 +15,7 @@ import auralign as au
 
 features, responses = au.phantom()
 random = np.random.default_rng(0)
-spread = features[1].std("stimulus")
+spread = features[1].std("stimulus").to_numpy()
 layers = {n: features[1] + 0.7 * spread * random.standard_normal(features[1].shape) for n in range(12)}
 result = au.encode(layers, responses, au.splits(165, n_splits=20, train_size=83, test_size=82))
 

@@ -25,8 +25,8 @@ results = {
 for name, result in results.items():
     alpha = result.scores["alpha"]
     at_edge = (alpha == grids[name][0]) | (alpha == grids[name][-1])
-    print(f"{name}: {100 * float(at_edge.mean()):.0f} % of the alphas at an edge, ")
-    print(f"   mean r2 {float(result.scores['r2'].mean()):.3f}")
+    score = float(result.scores["r2"].mean())
+    print(f"{name}: {100 * float(at_edge.mean()):.0f} % of the alphas at an edge, mean r2 {score:.3f}")
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
