@@ -17,7 +17,8 @@ features, responses = au.phantom()
 random = np.random.default_rng(0)
 spread = features[1].std("stimulus").to_numpy()
 layers = {n: features[1] + 0.7 * spread * random.standard_normal(features[1].shape) for n in range(12)}
-result = au.encode(layers, responses, au.splits(165, n_splits=20, train_size=83, test_size=82))
+splits = au.splits(165, n_splits=20, train_size=83, test_size=82)
+result = au.encode(layers, responses, splits, engine="multitarget")  # all targets at once
 
 # %%
 # ``naive`` is the highest median over the test splits; ``nested`` takes in every split the layer that predicts best
