@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,22 +13,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..errors import AuralignError
+from ..estimators.registry import abilities, origin
 from ..inputs.arrays import StoredArray
-from ..inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
-from ..scoring.ceilings import noise_corrected
-from .encoding.engines import ENGINES, SplitResult
+from .encoding.layer import SCORES, encode_layer
 from .fingerprint import code_version, fingerprint
 from .preparation import Preparation, Split, joined_bands
 
 if TYPE_CHECKING:
-    from .encoding.engines import EstimatorConfig
+    from ..estimators.options import EstimatorOptions
 
-# targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
-TARGETS_AT_ONCE = 8192
-
-SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
 SELECTED = ("target", "split", "unit", "weight")
-
 
 # what changes no number: where files lie, and what a block is called
 NOT_IN_KEY = ("folder", "scratch", "label")
@@ -56,20 +50,25 @@ class Job:
     groups : ndarray of int, shape (n_stimuli,), or None
         Code of the group of every stimulus, where splits and inner folds keep groups together.
     code : str
-        `code_version` of the process that planned the block.
+        `code_version` of the process that planned the block; found where it is not given.
     """
 
     bands: tuple[StoredArray, ...]
     responses: StoredArray
     splits: list[Split]
-    estimator: EstimatorConfig
+    estimator: EstimatorOptions
     engine: str
     preparation: Preparation
     folder: Path
     scratch: Path
     label: str
     groups: np.ndarray | None = None
-    code: str = field(default_factory=code_version)
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        """Note the code of this process, by which the worker knows whether it has the same."""
+        if not self.code:
+            object.__setattr__(self, "code", code_version(origin(self.estimator)))
 
     @cached_property
     def key(self) -> str:
@@ -90,7 +89,7 @@ class Job:
     @property
     def is_sparse(self) -> bool:
         """Whether the estimator selects features."""
-        return self.estimator.kind != "ridge"
+        return abilities(self.estimator).sparse
 
 
 def compute_block(job: Job) -> None:
@@ -104,7 +103,7 @@ def compute_block(job: Job) -> None:
         This process runs other code than the one that planned the block, or the block cannot be fitted; the message
         says which block it is.
     """
-    if job.code != code_version():
+    if job.code != code_version(origin(job.estimator)):
         raise AuralignError(
             f"{job.label}: the process that computes it has other versions of auralign, numpy, scipy, scikit-learn, "
             "julearn or pandas than the one that planned it. Install the same environment on every machine (and do not "
@@ -112,103 +111,21 @@ def compute_block(job: Job) -> None:
         )
     try:
         with threadpool_limits(1):
-            scores, selected = _compute(job)
+            layer = encode_layer(
+                joined_bands([band.load() for band in job.bands]),
+                job.responses,
+                job.splits,
+                job.estimator,
+                job.engine,
+                job.preparation,
+                job.groups,
+            )
     except AuralignError as error:
         raise type(error)(f"{job.label}: {error}") from error
     if job.is_sparse:
-        write_atomically(_selected(selected), job.selected_file, job.scratch)
+        write_atomically(layer.selected, job.selected_file, job.scratch)
     # the scores last: where they are, the block is done
-    write_atomically(pd.concat(scores, ignore_index=True), job.scores_file, job.scratch)
-
-
-def _compute(job: Job) -> tuple[list[pd.DataFrame], list[tuple[int, int, np.ndarray, np.ndarray]]]:
-    """Fit and score some targets at a time; scores per split, and (target, split, units, weights) of sparse ones."""
-    x = joined_bands([band.load() for band in job.bands])
-    n_targets = job.responses.shape[1]
-    at_once = TARGETS_AT_ONCE if _fits_targets_alone(job.estimator) else n_targets
-    scores, selected = [], []
-    for start in range(0, n_targets, at_once):
-        y = job.responses.load(slice(start, start + at_once))
-        for number, (result, split) in enumerate(zip(_run(job, x, y), job.splits, strict=True)):
-            scores.append(_scores(job, y, result, split).assign(split=number))
-            scores[-1]["target"] += start
-            if job.is_sparse:
-                selected += [
-                    (start + target, number, units, weights) for target, (units, weights) in enumerate(result.selected)
-                ]
-    return scores, selected
-
-
-def _fits_targets_alone(estimator: EstimatorConfig) -> bool:
-    """Tell whether a target's fit does not depend on which others are fitted with it."""
-    return estimator.kind == "lasso" or (estimator.kind == "ridge" and estimator.per_target)
-
-
-def _run(job: Job, x: np.ndarray, y: np.ndarray) -> list[SplitResult]:
-    """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
-
-    The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
-    """
-
-    def fit(columns: np.ndarray, estimator: EstimatorConfig, splits: list[Split]) -> list[SplitResult]:
-        return ENGINES[job.engine](x, columns, splits, estimator, job.preparation, job.groups)
-
-    of_mean = fit(mean_response(y), job.estimator, job.splits)
-    if y.shape[2] == 1:
-        return of_mean
-    single = job.estimator
-    if single.kind == "ridge":
-        # a single repetition that alone is too noisy to be predicted must not become a constant, whose correlation
-        # with the other predictions (their reliability) is undefined
-        single = single.model_copy(update={"unpredictable": "published"})
-    of_repetitions = predict_repetitions(
-        lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
-        y,
-        job.splits,
-        together=_fits_targets_alone(single),
-        least=max(3, single.cv if isinstance(single.cv, int) else 0),
-        groups=job.groups,
-    )
-    return [
-        replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))
-        for mean, prediction in zip(of_mean, of_repetitions, strict=True)
-    ]
-
-
-def _scores(job: Job, y: np.ndarray, result: SplitResult, split: Split) -> pd.DataFrame:
-    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions]."""
-    development, test = split
-    n_targets, n_repetitions = y.shape[1:]
-    own = slice(0, n_targets)
-    table = {
-        "target": np.arange(n_targets),
-        "r2": result.r2[own],
-        "r2_corr": result.r2_corr[own],
-        "r2_dev": result.r2_dev[own],
-        "alpha": result.alpha[own],
-        "n_train": len(development),
-        "n_test": len(test),
-    }
-    if n_repetitions > 1:
-        single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-        data = job.preparation.repetitions(y, split)
-        # the noise that lowers the score is that of the test stimuli
-        scored = effective_repetitions(y[test])
-        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2), scored))
-    return pd.DataFrame(table)
-
-
-def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """Make the long table of selected units from (target, split, units, weights)."""
-    counts = [len(units) for _, _, units, _ in rows]
-    return pd.DataFrame(
-        {
-            "target": np.repeat([row[0] for row in rows], counts).astype(np.int32),
-            "split": np.repeat([row[1] for row in rows], counts).astype(np.int32),
-            "unit": np.concatenate([row[2] for row in rows]).astype(np.int32),
-            "weight": np.concatenate([row[3] for row in rows]),
-        }
-    )
+    write_atomically(layer.scores, job.scores_file, job.scratch)
 
 
 def write_atomically(table: pd.DataFrame, path: Path, scratch: Path | None = None) -> None:

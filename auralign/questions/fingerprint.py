@@ -10,11 +10,13 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
+from ..estimators.options import EstimatorOptions
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
@@ -48,6 +50,8 @@ def _plain(value: Any) -> Any:
         return ["StoredArray", value.sha256, sha256_of_array(value.rows)]
     if isinstance(value, np.ndarray):
         return ["ndarray", sha256_of_array(value)]
+    if isinstance(value, EstimatorOptions):
+        return [type(value).__name__, value.in_key()]
     if isinstance(value, BaseModel):
         return [type(value).__name__, value.model_dump(mode="json")]
     if is_dataclass(value):
@@ -60,30 +64,45 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def code_version() -> str:
+def code_version(estimator: str = "auralign.estimators.ridge") -> str:
     """Hash the code that makes the numbers of a block, and the versions of the libraries that it computes with.
 
-    The code is every module of this package that `auralign.questions.blocks` imports, directly or not. Comments,
-    docstrings and layout do not count. Computed once per process: a module that is edited afterwards is not the one
-    that runs.
+    The code is every module of this package that `auralign.questions.blocks` imports, directly or not, and that of the
+    block's estimator with what it imports from its own package and this one: a change of one estimator leaves the
+    blocks of the others. Comments, docstrings and layout do not count. Computed once per process: a module that is
+    edited afterwards is not the one that runs.
+
+    Parameters
+    ----------
+    estimator : str
+        The module of the estimator, or its file (`registry.origin`), whose content is in the key by its options.
     """
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in imported_modules(ROOT):
+    for name in counted_modules(estimator):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
 
 
+def counted_modules(estimator: str) -> list[str]:
+    """List the modules that make the numbers of a block whose estimator is in a module, or a file; sorted."""
+    roots = [estimator]
+    if estimator.endswith(".py"):
+        tree = ast.parse(Path(estimator).read_text(encoding="utf-8"))
+        roots = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
+    return sorted({name for root in [ROOT, *roots] for name in imported_modules(root)})
+
+
 def imported_modules(root: str) -> list[str]:
-    """List a module and the modules of its package that it imports, directly or not; sorted.
+    """List a module and the modules of its package, and of auralign, that it imports, directly or not; sorted.
 
     Imports inside functions count, those for type checkers alone do not. The modules are found and read through their
     loaders, so that it makes no difference whether the package is installed, editable or zipped.
     """
     found: set[str] = set()
-    waiting = [root]
+    waiting, packages = [root], (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
         if name in found or _spec(name) is None:
@@ -94,7 +113,7 @@ def imported_modules(root: str) -> list[str]:
         source = _source(name)
         if source is not None:
             package = _spec(name).parent
-            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(f"{PACKAGE}.")]
+            waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
 

@@ -9,6 +9,7 @@ from ...analysis.paired_tests import run_tests
 from ...analysis.selection import selection_consistency
 from ...analysis.standing import MANY_TARGETS
 from ...analysis.unique_variance import unique_variance
+from ...estimators.registry import abilities
 from ...inputs.study import Study
 from ...inputs.usable_targets import count_repetitions
 from ...scoring.metrics import METRICS
@@ -102,7 +103,7 @@ def _selection(
     options: Encoding, study: Study, scores: pd.DataFrame, selected: pd.DataFrame, targets: pd.DataFrame
 ) -> pd.DataFrame:
     """Measure how consistent the choice of units is over splits, between few targets, and between regions."""
-    sparse = [label for label, estimator in options.estimators.items() if estimator.kind != "ridge"]
+    sparse = [label for label, estimator in options.estimators.items() if abilities(estimator).sparse]
     fitted = scores.loc[scores["estimator"].isin(sparse), [*IDENTITY, "split"]]
     n_units = {
         (name, index): sum(band.shape[1] for band in layer.bands)

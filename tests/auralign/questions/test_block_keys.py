@@ -16,7 +16,11 @@ from pydantic import BaseModel
 
 from auralign.config.models import Comparison
 from auralign.errors import AuralignError
-from auralign.estimators.options import Lasso, Ridge
+from auralign.estimators import registry
+from auralign.estimators.lasso import Lasso
+from auralign.estimators.multitask_lasso import MultitaskLasso
+from auralign.estimators.options import EstimatorOptions
+from auralign.estimators.ridge import Ridge
 from auralign.inputs.arrays import store_array
 from auralign.inputs.study import load_study
 from auralign.questions import fingerprint
@@ -118,7 +122,9 @@ CLASSES = (
 
 
 def _models(annotation: typing.Any) -> set[type[BaseModel]]:
-    """Find the models that a field's type names, however deep."""
+    """Find the models that a field's type names, however deep; of estimators, which are plug-ins, three."""
+    if annotation is EstimatorOptions:
+        return {Ridge, Lasso, MultitaskLasso}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {annotation}
     return set().union(*(_models(part) for part in typing.get_args(annotation)))
@@ -214,6 +220,14 @@ def test_every_setting_is_classified():
     assert set(CLASSES) <= _reachable()
 
 
+@pytest.mark.parametrize("kind", registry.shipped())
+def test_every_option_of_every_estimator_is_in_the_key(kind):
+    options = registry.get(kind).options
+    assert set(options.model_construct(kind=kind).in_key()) == set(options.model_fields) - {
+        name for name, field in options.model_fields.items() if field.is_required() and name != "kind"
+    }
+
+
 @pytest.mark.parametrize("field", CHANGES)
 def test_a_setting_that_changes_numbers_changes_the_key(field, tables, tmp_path):
     change = CHANGES[field]
@@ -295,13 +309,14 @@ def test_a_process_with_other_code_refuses_to_compute(job):
 
 @pytest.mark.parametrize("library", ["numpy", "scipy", "scikit-learn", "julearn", "pandas"])
 def test_another_version_of_a_library_is_another_code(library, monkeypatch):
-    real = fingerprint.version
+    real, before = fingerprint.version, fingerprint.code_version()
     monkeypatch.setattr(fingerprint, "version", lambda name: "0.0" if name == library else real(name))
-    assert fingerprint.code_version.__wrapped__() != fingerprint.code_version()
+    assert fingerprint.code_version.__wrapped__() != before
 
 
 def test_the_code_is_whatever_blocks_import():
-    modules = set(fingerprint.imported_modules(fingerprint.ROOT))
+    counted = [set(fingerprint.counted_modules(f"auralign.estimators.{name}")) for name in ("ridge", "lasso")]
+    modules = set.union(*counted)
     for room, names in {
         "questions": "blocks preparation encoding.engines",
         "inputs": "confounds",
@@ -309,6 +324,8 @@ def test_the_code_is_whatever_blocks_import():
         "estimators": "ridge lasso banded_ridge numerics.decomposition numerics.ridge_errors numerics.homotopy",
     }.items():
         assert {f"auralign.{room}.{name}" for name in names.split()} <= modules
+    # a change of one estimator leaves the blocks of the others
+    assert "auralign.estimators.lasso" not in counted[0] and "auralign.estimators.ridge" not in counted[1]
     # what reads configurations and inputs is in the key by its values
     assert (
         not {"auralign.config.reading", "auralign.inputs.study", "auralign.report", "auralign.runs.compare"} & modules
