@@ -5,6 +5,7 @@
 Without running the examples of the gallery (a fraction of the time): add `-D plot_gallery=0`.
 """
 
+import importlib
 import os
 import re
 import sys
@@ -25,6 +26,10 @@ from figures_shown import FiguresShown  # noqa: E402
 from sphinx_gallery.sorting import FileNameSortKey  # noqa: E402
 
 import auralign  # noqa: E402
+
+# `auralign.phantom` and `auralign.report` are rooms that can be called; the reference shows the functions that they call
+for room, module in (("phantom", "auralign.phantom.arrays"), ("report", "auralign.report.from_python")):
+    setattr(auralign, room, getattr(importlib.import_module(module), room))
 
 project = "auralign"
 author = "The auralign developers"

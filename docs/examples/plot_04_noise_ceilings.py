@@ -8,7 +8,6 @@ Responses are noisy, and no model predicts noise. Repetitions tell how much of a
 # %%
 # 100 synthetic voxels, each measured three times; their true ceilings are known.
 import matplotlib.pyplot as plt
-import numpy as np
 
 import auralign as au
 
@@ -27,12 +26,11 @@ left.plot([0, 1], [0, 1], color="grey", linewidth=1)
 left.plot(voxels.ceiling, result.ceilings["noise_ceiling"], ".")
 left.set(xlabel="true ceiling", ylabel="ceiling from three repetitions")
 
-# Scores of the voxels that mostly follow energy in a band, which these features recover: as high as their ceiling, and
-# near 1 once they are divided by the reliability of responses and predictions.
+# Divided by the reliability of responses and predictions, a score says how much of what can be predicted is predicted:
+# the noisier the response, the farther above the diagonal.
 scores = result.scores.isel(layer=0).median("split")
-recovered = np.isin(voxels.component, ["lowfreq", "highfreq"])
+signal = voxels.ceiling.to_numpy() > 0
 right.plot([0, 1], [0, 1], color="grey", linewidth=1)
-right.plot(voxels.ceiling[recovered], scores["r2_corr"][recovered], ".", label="r2_corr")
-right.plot(voxels.ceiling[recovered], scores["r2_corr_c2"][recovered], ".", label="corrected: r2_corr_c2")
-right.set(xlabel="true ceiling", ylabel="median score over splits", ylim=(0, 1.1))
-right.legend(frameon=False)
+points = right.scatter(scores["r2_corr"][signal], scores["r2_corr_c2"][signal], c=voxels.ceiling[signal], s=14)
+right.set(xlabel="r2_corr", ylabel="corrected for noise: r2_corr_c2")
+fig.colorbar(points, ax=right, label="true ceiling")

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
 
 import auralign as au
 
@@ -22,19 +22,18 @@ model
 
 # %%
 # Weights are labelled: unit x target.
-model.weights.to_pandas().iloc[:4, :3]
+model.weights.iloc[:4, :3]
 
 # %%
 # Saved, loaded, and used for sounds that it has not seen: the same predictions to the last digit.
 with tempfile.TemporaryDirectory() as folder:
-    file = Path(folder) / "acoustic_ridge"
-    au.save_model(model, file)
-    print(sorted(path.name for path in Path(folder).rglob("*") if path.is_file()))
-    loaded = au.load_model(file)
+    saved = au.save_model(model, Path(folder) / "acoustic_ridge")
+    print(*sorted(path.name for path in saved.iterdir()))
+    loaded = au.load_model(saved)
 prediction = loaded.predict(new)
-np.testing.assert_array_equal(prediction, model.predict(new))
+pd.testing.assert_frame_equal(prediction, model.predict(new), check_exact=True)
 
 # %%
 fig, axis = plt.subplots(figsize=(4, 4), layout="constrained")
-axis.plot(prediction.sel(target="highfreq"), responses[120:].sel(target="highfreq"), "o")
+axis.plot(prediction["highfreq"], responses[120:].sel(target="highfreq"), "o")
 axis.set(xlabel="predicted by the loaded model", ylabel="measured", title="highfreq, 45 sounds that are new to it")
