@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from .library.reading import read_features, read_responses
     from .library.result import Result
     from .library.saving import load_model, save_model
-    from .library.studies import read_results, report, run
-    from .library.synthetic import phantom
+    from .library.studies import read_results, run
+    from .phantom.arrays import phantom
+    from .report.from_python import report
 
 __version__ = "0.1.0"
-# by name: the module that has it
+# rooms that have the name of a public function and can be called as it
+_ROOMS = ("phantom", "report")
+# by other name: the module that has it
 _PLACES = {
     "AuralignError": "errors",
     "Model": "library.model",
@@ -26,11 +29,9 @@ _PLACES = {
     "encode": "library.encode",
     "fit": "library.model",
     "load_model": "library.saving",
-    "phantom": "library.synthetic",
     "read_features": "library.reading",
     "read_responses": "library.reading",
     "read_results": "library.studies",
-    "report": "library.studies",
     "run": "library.studies",
     "save_model": "library.saving",
     "splits": "library.dividing",
@@ -56,6 +57,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are {', '.join(__all__)}")
     return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""Whole comparisons from Python: what the YAML runner and the report do."""
+"""Whole comparisons from Python: what the YAML runner does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..runs.compare import run_comparison
 from ..runs.results import Results, read_results
 from .wrong import validated
 
-__all__ = ["read_results", "report", "run"]
+__all__ = ["read_results", "run"]
 
 
 def run(
@@ -64,26 +64,3 @@ def run(
     except ConfigError as error:
         raise ConfigError(f"{file or 'config'}: {error}") from error
     return read_results(folder)
-
-
-def report(*results: str | Path | Results, out: str | Path | None = None) -> Path:
-    """Write the report of one or several results: one self-contained page, and figures/ beside it.
-
-    Parameters
-    ----------
-    *results : path or Results
-        Several make one page that compares them.
-    out : path, optional
-        The page; by default report.html in the first folder.
-
-    Returns
-    -------
-    Path
-        Of the page.
-    """
-    from ..report import write_report  # loads matplotlib and jinja2
-
-    if not results:
-        raise ConfigError("report: there is no result; give the folder of one, or what `run` returned.")
-    folders = [result.folder if isinstance(result, Results) else Path(result) for result in results]
-    return Path(write_report(folders, None if out is None else Path(out)))
