@@ -6,6 +6,7 @@ Without running the examples of the gallery (a fraction of the time): add `-D pl
 """
 
 import importlib
+import logging
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import matplotlib  # noqa: E402
 
 matplotlib.use("agg")
+logging.getLogger("julearn").setLevel(logging.WARNING)  # Sphinx lets it say every step
 
 import elsewhere  # noqa: E402
 from figures_shown import FiguresShown  # noqa: E402
@@ -27,7 +29,7 @@ from sphinx_gallery.sorting import FileNameSortKey  # noqa: E402
 
 import auralign  # noqa: E402
 
-# `auralign.phantom` and `auralign.report` are rooms that can be called; the reference shows the functions that they call
+# `auralign.phantom` and `auralign.report` are rooms that can be called; the reference shows what they call
 for room, module in (("phantom", "auralign.phantom.arrays"), ("report", "auralign.report.from_python")):
     setattr(auralign, room, getattr(importlib.import_module(module), room))
 
@@ -36,6 +38,8 @@ author = "The auralign developers"
 copyright = "the auralign developers, AGPL-3.0-or-later"
 version = release = getattr(auralign, "__version__", "0.1.0")
 language = "en"
+smartquotes = False  # values such as "ridge" are to be copied
+default_role = "literal"  # `code` in docstrings
 
 templates_path = ["_templates"]
 
@@ -68,11 +72,10 @@ autosummary_imported_members = False
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
 numpydoc_xref_aliases = elsewhere.ALIASES
-numpydoc_xref_ignore = {"of", "or", "optional", "default", "shape", "dict", "mapping", "sequence", "iterable"}
+numpydoc_xref_ignore = elsewhere.WORDS
 
 # --- links to other projects: inventories written here from a short list, so that no host is asked
 intersphinx_mapping = elsewhere.mapping(DOCS / "_build" / "inventories")
-intersphinx_disabled_reftypes = ["*"]
 
 # --- the gallery
 sphinx_gallery_conf = {

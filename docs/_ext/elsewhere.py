@@ -12,9 +12,14 @@ PROJECTS = {
     "python": (
         "https://docs.python.org/3/",
         {
+            **{name: ("class", "library/stdtypes.html") for name in ("str", "list", "tuple", "dict", "set")},
+            **{name: ("class", "library/functions.html") for name in ("bool", "int", "float", "object")},
+            "callable": ("function", "library/functions.html"),
+            **{name: ("data", "library/constants.html") for name in ("None", "True", "False")},
             "pathlib.Path": ("class", "library/pathlib.html"),
+            "collections.abc.Iterable": ("class", "library/collections.abc.html"),
             "collections.abc.Mapping": ("class", "library/collections.abc.html"),
-            "ValueError": ("exception", "library/exceptions.html"),
+            "collections.abc.Sequence": ("class", "library/collections.abc.html"),
         },
     ),
     "numpy": (
@@ -53,6 +58,13 @@ PROJECTS = {
 
 # how docstrings call these objects
 ALIASES = {
+    "bool": "bool",
+    "boolean": "bool",
+    "iterable": "collections.abc.Iterable",
+    "mapping": "collections.abc.Mapping",
+    "sequence": "collections.abc.Sequence",
+    "array-like": "numpy.ndarray",
+    "array_like": "numpy.ndarray",
     "Path": "pathlib.Path",
     "array": "numpy.ndarray",
     "ndarray": "numpy.ndarray",
@@ -69,6 +81,8 @@ ALIASES = {
     "Result": "auralign.Result",
     "Model": "auralign.Model",
 }
+# words of a docstring's types that are no objects to link to
+WORDS = {"of", "or", "optional", "default", "shape", "with", "such", "labels", "one", "per", "path", "number", "value"}
 
 
 def mapping(folder: Path) -> dict[str, tuple[str, str]]:
