@@ -6,12 +6,24 @@ imported for them, so that they need no network library, and one docstring with 
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
 FOLDER = DOCS / "api" / "rooms"
 PACKAGES = ("auralign", "custom_markers")
+INTRODUCTION = """The rooms
+=========
+
+For who works on auralign: what lies where. From above to below: arrows run down, no room imports from one above it, and
+CI checks that (``lint-imports``, the contract is in ``pyproject.toml``). ``custom_markers`` is what junifer imports;
+nothing in ``auralign`` imports it.
+
+.. toctree::
+   :maxdepth: 1
+
+"""
 
 
 def rooms(root: Path = ROOT) -> dict[str, list[Path]]:
@@ -54,10 +66,26 @@ def page(room: str, files: list[Path], root: Path = ROOT) -> str:
     return "\n".join(lines)
 
 
+def layers(root: Path = ROOT) -> list[str]:
+    """Return the rooms of auralign from above to below, as the contract in pyproject.toml has them."""
+    with (root / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    (contract,) = (contract for contract in contracts if contract["type"] == "layers")
+    return [room.strip() for layer in contract["layers"] for room in re.split("[:|]", layer)]
+
+
+def contents(found: dict[str, list[Path]], root: Path = ROOT) -> str:
+    """Write the page that leads to the rooms: in the order of the contract, what it does not name behind."""
+    order = layers(root)
+    names = sorted(found, key=lambda room: (order.index(room) if room in order else len(order), room))
+    return INTRODUCTION + "".join(f"   {room}\n" for room in names)
+
+
 def write_pages(app, config) -> None:
     """Write what differs from what is there, so that unchanged pages are not read again."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    pages = {f"{room}.rst": page(room, files) for room, files in rooms().items()}
+    found = rooms()
+    pages = {f"{room}.rst": page(room, files) for room, files in found.items()} | {"index.rst": contents(found)}
     for old in FOLDER.glob("*.rst"):
         if old.name not in pages:
             old.unlink()

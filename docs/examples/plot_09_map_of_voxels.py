@@ -9,6 +9,7 @@ one hot spot for each.
 # %%
 import auralign as au
 from auralign.figures import best_layer_map, score_map
+from auralign.figures.layer_axis import LayerAxis
 
 features, voxels = au.phantom("voxels", n_voxels=300)
 result = au.encode(features, voxels, au.splits(165, kind="tuckute2023"), estimator="ridge")
@@ -27,5 +28,6 @@ print(scores.alt)
 
 # %%
 # Which layer that is; grey where no layer predicts better than .1.
-layers = best_layer_map(chosen, places, name=result.estimator, min_score=0.1)
+names = LayerAxis.of(result.to_table())
+layers = best_layer_map(chosen, places, name=result.estimator, min_score=0.1, layers=names)
 print(layers.alt)

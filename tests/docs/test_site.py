@@ -129,6 +129,9 @@ def test_every_module_is_on_the_page_of_its_room():
     page = rooms.page("auralign.estimators", found["auralign.estimators"], ROOT)
     for file in found["auralign.estimators"][1:]:
         assert f"``{file.relative_to(ROOT).as_posix()}``" in page
+    listed = re.findall(r"^   ([a-z_]+\.\w+)$", rooms.contents(found, ROOT), re.MULTILINE)
+    assert sorted(listed) == sorted(found)
+    assert listed.index("auralign.cli") < listed.index("auralign.estimators") < listed.index("auralign.errors")
 
 
 def test_the_hooks_before_a_commit_have_the_versions_of_ci():
