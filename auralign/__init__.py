@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from .errors import AuralignError
     from .library.dividing import splits
     from .library.encode import encode
-    from .library.model import Model, fit
+    from .library.fitting import fit
+    from .library.model import Model
     from .library.reading import read_features, read_responses
     from .library.result import Result
     from .library.saving import load_model, save_model
@@ -27,7 +28,7 @@ _PLACES = {
     "Model": "library.model",
     "Result": "library.result",
     "encode": "library.encode",
-    "fit": "library.model",
+    "fit": "library.fitting",
     "load_model": "library.saving",
     "read_features": "library.reading",
     "read_responses": "library.reading",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -14,66 +13,25 @@ import xarray as xr
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from ..errors import AuralignError, ConfigError, DataError
+from ..errors import AuralignError, ConfigError
 from ..estimators.options import EstimatorOptions
+from ..estimators.registry import abilities
 from ..files.notices import InputWarning
-from ..inputs.magnitudes import refuse_extreme
 from ..inputs.repetitions import mean_response
-from ..inputs.responses import OF_SCORES, RESERVED
 from ..inputs.splits import smallest_development
-from ..inputs.usable_targets import answered, usable_targets
 from ..questions.encoding.engines import choose_engine
-from ..questions.encoding.layer import EncodedLayer, encode_layer
+from ..questions.encoding.layer import EncodedLayer, encode_layer, layer_weights
 from ..questions.encoding.summary import IDENTITY
 from ..questions.preparation import Preparation, Removal
 from .dividing import SplitsLike, resolve_splits
 from .estimator import estimator_options, label_of
-from .given import Table, feature_array, label_array, response_array
-from .joining import Joined, join
+from .given import Array, Split, Table
+from .inputs import Inputs, Layer, Layers, read_inputs, unit_names, values_of, widths_of
 from .result import Result
 
-Split = tuple[np.ndarray, np.ndarray]
-# one layer, layers by index or name, or a list of such that are joined
-Layers = Table | Mapping[Any, Table] | Sequence[Table | Mapping[Any, Table]]
-# bytes of predictions above which they are refused rather than kept
+# bytes of predictions or weights above which they are refused rather than kept
 MOST_BYTES = 4 * 2**30
 LIBRARIES = ("auralign", "numpy", "pandas", "scikit-learn", "scipy", "xarray")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: its index and name, and its bands (one, but of joined sets), each of dims (stimulus, unit)."""
-
-    index: int
-    name: str
-    bands: tuple[xr.DataArray, ...]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a call gave, joined by stimulus and checked.
-
-    Attributes
-    ----------
-    name : str
-        Of the feature set.
-    layers : list of Layer
-    responses : DataArray
-        Dims (stimulus, target, repetition).
-    joined : Joined
-    groups, categories : ndarray of str, shape (n_stimuli,), or None
-    confounds : ndarray, shape (n_stimuli, n_variables), or None
-    warnings : list of str
-    """
-
-    name: str
-    layers: list[Layer]
-    responses: xr.DataArray
-    joined: Joined
-    groups: np.ndarray | None
-    categories: np.ndarray | None
-    confounds: np.ndarray | None
-    warnings: list[str]
 
 
 def encode(
@@ -108,8 +66,9 @@ def encode(
         penalty (layer by layer; a set of one layer stands beside every layer of the others). Stimuli are joined by
         their ids, which are the coordinate `stimulus` of a DataArray, and the column or index `stimulus` (or an index
         of text) of a DataFrame; arrays without ids must have as many rows as the others.
-    Y : array of shape (n_stimuli,), (n_stimuli, n_targets) or (n_stimuli, n_targets, n_repetitions), DataFrame, DataArray
-        With repetitions there are noise ceilings and scores corrected for noise.
+    Y : array of shape (n_stimuli, n_targets), DataFrame, Series or DataArray
+        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). With repetitions there are
+        noise ceilings, and scores corrected for noise.
     splits : list of (development, test), str, dict, int or splitter
         Positions of the rows as given; what `splits` takes, drawn over the stimuli in their order: a kind
         (`"tuckute2023"`), its options as a dict, one of scikit-learn's splitters, or a number of folds.
@@ -172,12 +131,11 @@ def encode(
     3
     """
     options = estimator_options(estimator)
-    inputs = read_inputs(
-        X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions
-    )
+    inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
     found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)
     codes = None if inputs.groups is None else np.unique(inputs.groups, return_inverse=True)[1]
     refuse_inner_folds(options, found, codes)
+    refuse_joined(options, inputs.layers)
     y = inputs.responses.to_numpy()
     if not noise_correction:
         y = mean_response(y)[:, :, None]
@@ -188,14 +146,24 @@ def encode(
     n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
     resolved = choose_engine(engine, options, n_columns, removal is not None)
 
-    def compute(layer: Layer) -> EncodedLayer:
-        preparation = Preparation(zscore=zscore, removal=removal, widths=_widths(layer))
-        return _compute(layer, y, found, options, resolved, preparation, codes, predictions)
-
-    if n_jobs == 1 or len(inputs.layers) == 1:
-        encoded = [compute(layer) for layer in inputs.layers]
-    else:
-        encoded = Parallel(n_jobs=n_jobs)(delayed(compute)(layer) for layer in inputs.layers)
+    if weights is not None:
+        _refuse_weights(weights, inputs.layers, len(found), y.shape[1])
+    calls = [
+        delayed(_compute)(
+            layer,
+            y,
+            found,
+            options,
+            resolved,
+            Preparation(zscore=zscore, removal=removal, widths=widths_of(layer)),
+            codes,
+            predictions,
+            weights,
+        )
+        for layer in inputs.layers
+    ]
+    computed = Parallel(n_jobs=min(n_jobs, len(calls)) if n_jobs > 0 else n_jobs)(calls)
+    encoded = [layer for layer, _ in computed]
     for sentence in inputs.warnings:
         warnings.warn(sentence, InputWarning, stacklevel=2)
     label = label_of(estimator, options)
@@ -212,86 +180,43 @@ def encode(
         },
         warnings=inputs.warnings,
         kept_predictions=_predictions(inputs, encoded, found) if predictions else None,
+        kept_weights=None if weights is None else _weights(inputs, [own for _, own in computed]),
     )
 
 
 def _compute(
     layer: Layer,
-    y: np.ndarray,
+    y: Array,
     splits: list[Split],
     options: EstimatorOptions,
     engine: str,
     preparation: Preparation,
-    groups: np.ndarray | None,
+    groups: Array | None,
     predictions: bool,
-) -> EncodedLayer:
+    weights: Literal["mean", "split"] | None,
+) -> tuple[EncodedLayer, Array | None]:
+    """Fit and score one layer on one BLAS thread, as a block of a run; weights are [units, targets] or by split."""
     try:
         with threadpool_limits(1):
-            return encode_layer(values_of(layer), y, splits, options, engine, preparation, groups, predictions)
+            x = values_of(layer)
+            found = encode_layer(x, y, splits, options, engine, preparation, groups, predictions)
+            if weights is None:
+                return found, None
+            by_split = layer_weights(x, y, splits, options, preparation, groups)
+            return found, np.stack(list(by_split)) if weights == "split" else _mean(by_split, len(splits))
     except AuralignError as error:
         raise type(error)(f"layer {layer.index} ({layer.name}): {error}") from error
 
 
-def read_inputs(
-    X: Layers,
-    Y: Table,
-    name: str | None = None,
-    groups: Any = None,
-    categories: Any = None,
-    confounds: Any = None,
-    missing: Literal["error", "drop"] = "error",
-    missing_targets: Literal["error", "drop"] = "error",
-    missing_repetitions: Literal["error", "available"] = "error",
-) -> Inputs:
-    """Bring everything that has one row per stimulus into one order, and refuse what cannot be used.
-
-    Raises
-    ------
-    DataError, ConfigError
-        As `encode`.
-    """
-    sets = [_layers_of(part, f"X[{number}]") for number, part in enumerate(X)] if isinstance(X, list) else [
-        _layers_of(X, "X")
-    ]  # fmt: skip
-    named = name or next((str(a.attrs["name"]) for layers in sets for _, a in layers.values() if "name" in a.attrs), "")
-    arrays: dict[str, xr.DataArray] = {}
-    for number, layers in enumerate(sets):
-        of_set = "X" if len(sets) == 1 else f"X[{number}]"
-        for index, (_, array) in layers.items():
-            arrays[f"features ({of_set}{_of_layer(index, layers)})"] = array
-    keys = iter(list(arrays))
-    places = [{index: (layer, next(keys)) for index, (layer, _) in layers.items()} for layers in sets]
-    responses = response_array(Y)
-    arrays["responses (Y)"] = answered(responses) if "stimulus" in responses.coords else responses
-    for what, given in (("groups", groups), ("categories", categories)):
-        if given is not None:
-            arrays[what] = label_array(given, what)
-    if confounds is not None:
-        arrays["confounds"] = feature_array(confounds, "confounds")
-    joined = join(arrays, missing)
-    for what, array in joined.arrays.items():
-        if what.startswith(("features", "confounds")):
-            _refuse_extreme(array, what, joined.stimuli)
-    usable = usable_targets(_only_targets(joined.arrays["responses (Y)"], joined), "Y", missing_targets, missing_repetitions)  # fmt: skip
-    return Inputs(
-        name=named or "features",
-        layers=_joined_layers(places, joined.arrays),
-        responses=usable.targets,
-        joined=joined,
-        groups=joined.arrays["groups"].to_numpy() if groups is not None else None,
-        categories=joined.arrays["categories"].to_numpy() if categories is not None else None,
-        confounds=joined.arrays["confounds"].to_numpy() if confounds is not None else None,
-        warnings=[*joined.warnings, *usable.warnings],
-    )
+def _mean(arrays: Iterable[Array], number: int) -> Array:
+    """Average arrays of which only one and the sum are in memory."""
+    total: Array = np.zeros(())
+    for array in arrays:
+        total = total + array
+    return total / number
 
 
-def values_of(layer: Layer) -> np.ndarray:
-    """Put the bands of a layer side by side, [n_stimuli, n_units]."""
-    values = [band.to_numpy() for band in layer.bands]
-    return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
-
-
-def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: np.ndarray | None) -> None:
+def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: Array | None) -> None:
     """Refuse more inner folds than the smallest development set has stimuli, or groups of them."""
     least = smallest_development(splits, groups)
     if options.n_inner_folds > least:
@@ -301,72 +226,13 @@ def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: n
         )
 
 
-def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:
-    """Bring layers into the form index -> (name, array); names that are no numbers are numbered in their order."""
-    if not isinstance(given, Mapping):
-        array = feature_array(given, what)
-        return {0: (str(array.attrs.get("layer_name", "layer00")), array)}
-    if not given:
-        raise DataError(f"{what}: there is no layer.")
-    layers = {}
-    for number, (key, values) in enumerate(given.items()):
-        array = feature_array(values, f"{what}, layer {key}")
-        is_index = isinstance(key, int | np.integer)
-        index = int(key) if is_index else number
-        default = f"layer{index:02d}" if is_index else str(key)
-        layers[index] = (str(array.attrs.get("layer_name", default)) if is_index else default, array)
-    if len(layers) < len(given):
-        raise DataError(f"{what}: the layers {list(given)} are numbers and names; give one of both.")
-    return dict(sorted(layers.items()))
-
-
-def _of_layer(index: int, layers: Mapping[int, Any]) -> str:
-    return f", layer {index}" if len(layers) > 1 else ""
-
-
-def _joined_layers(
-    sets: list[dict[int, tuple[str, str]]], arrays: Mapping[str, xr.DataArray]
-) -> list[Layer]:
-    """Put sets side by side: layer by layer, a set of one layer beside every layer of the others."""
-    if len(sets) == 1:
-        return [Layer(index, name, (arrays[key],)) for index, (name, key) in sets[0].items()]
-    several = [layers for layers in sets if len(layers) > 1]
-    indices = list((several or sets)[0])
-    if any(list(layers) != indices for layers in several):
+def refuse_joined(options: EstimatorOptions, layers: list[Layer]) -> None:
+    """Refuse joined sets for an estimator that cannot weigh them against each other."""
+    if any(len(layer.bands) > 1 for layer in layers) and not abilities(options).banded:
         raise ConfigError(
-            f"X: sets that are joined have the layers {[list(layers) for layers in sets]}; give sets of the same "
-            "layers, or of one layer."
+            f"estimator: {options.kind} cannot weigh the sets of X against each other, which is what a list of sets is "
+            "for; take ridge, or put the sets side by side yourself."
         )
-    joined = []
-    for index in indices:
-        chosen = [layers[index] if len(layers) > 1 else next(iter(layers.values())) for layers in sets]
-        joined.append(Layer(index, " + ".join(name for name, _ in chosen), tuple(arrays[key] for _, key in chosen)))
-    return joined
-
-
-def _widths(layer: Layer) -> tuple[int, ...]:
-    return tuple(band.sizes["unit"] for band in layer.bands)
-
-
-def _refuse_extreme(array: xr.DataArray, what: str, stimuli: list[str]) -> None:
-    refuse_extreme(array.to_numpy(), what, "X", stimuli, lambda unit: f"unit {unit} (from 0)", what == "confounds")
-
-
-def _only_targets(responses: xr.DataArray, joined: Joined) -> xr.DataArray:
-    """Keep what is known of the targets, and refuse names that results need themselves."""
-    kept = {name: c for name, c in responses.coords.items() if c.dims == ("target",)}
-    taken = [name for name in kept if name != "target" and (name in RESERVED or OF_SCORES.fullmatch(str(name)))]
-    if taken:
-        raise DataError(f"Y: the coordinate {taken[0]!r} would collide with a column of the results; rename it.")
-    return xr.DataArray(
-        responses.to_numpy(),
-        dims=("stimulus", "target", "repetition"),
-        coords={"stimulus": joined.stimuli, "repetition": responses.repetition.to_numpy(), **kept},
-    )
-
-
-def _averaged(responses: xr.DataArray, y: np.ndarray) -> xr.DataArray:
-    return responses.isel(repetition=[0]).copy(data=y)
 
 
 def _checked_sides(apply_to: Sequence[str]) -> tuple[str, ...]:
@@ -376,6 +242,10 @@ def _checked_sides(apply_to: Sequence[str]) -> tuple[str, ...]:
     return sides
 
 
+def _averaged(responses: xr.DataArray, y: Array) -> xr.DataArray:
+    return responses.isel(repetition=[0]).copy(data=y)
+
+
 def _refuse_predictions(*sizes: int) -> None:
     needed = 8 * int(np.prod(sizes, dtype=object))
     if needed > MOST_BYTES:
@@ -383,6 +253,19 @@ def _refuse_predictions(*sizes: int) -> None:
             f"predictions: those of {sizes[0]} layers x {sizes[1]} splits x {sizes[2]} stimuli x {sizes[3]} targets "
             f"take {needed / 2**30:.1f} GiB; at most {MOST_BYTES / 2**30:.0f} are kept. Ask for fewer targets or one "
             "layer at a time."
+        )
+
+
+def _refuse_weights(weights: str, layers: list[Layer], n_splits: int, n_targets: int) -> None:
+    if weights not in ("mean", "split"):
+        raise ConfigError(f"weights: {weights!r} is neither 'mean' nor 'split'.")
+    n_units = sum(sum(widths_of(layer)) for layer in layers)
+    by_split = n_splits if weights == "split" else 1
+    needed = 8 * n_units * n_targets * by_split
+    if needed > MOST_BYTES:
+        raise ConfigError(
+            f"weights: those of {n_units} units x {n_targets} targets x {by_split} take {needed / 2**30:.1f} GiB; at "
+            f"most {MOST_BYTES / 2**30:.0f} are kept. Ask for weights='mean', fewer targets or one layer at a time."
         )
 
 
@@ -398,6 +281,23 @@ def _table(inputs: Inputs, encoded: list[EncodedLayer], label: str) -> pd.DataFr
     ]  # fmt: skip
     joined = pd.concat(tables, ignore_index=True)
     return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]
+
+
+def _weights(inputs: Inputs, found: list[Array | None]) -> dict[int, xr.DataArray]:
+    """Name the dims of the weights of every layer."""
+    named = {}
+    for layer, values in zip(inputs.layers, found, strict=True):
+        if values is None:
+            continue
+        names = unit_names(layer)
+        coords = {"unit": np.arange(values.shape[-2]) if names is None else names}
+        coords["target"] = inputs.responses.target.to_numpy()
+        if values.ndim == 3:
+            coords["split"] = np.arange(len(values))
+        dims = ("split", "unit", "target")[-values.ndim :]
+        about = {"layer_name": layer.name}
+        named[layer.index] = xr.DataArray(values, dims=dims, coords=coords, attrs=about, name="weight")
+    return named
 
 
 def _predictions(inputs: Inputs, encoded: list[EncodedLayer], splits: list[Split]) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""Any of scikit-learn's regressors as an estimator: fitted target by target, and scored inside the development stimuli."""
+"""Any of scikit-learn's regressors as an estimator, fitted target by target."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..errors import ConfigError, DataError
 from ..estimators.numerics.folds import resolve_folds, training_and_validation
 from ..estimators.options import EstimatorOptions, InnerFolds
 from ..estimators.plugin import Can, InnerCv, Plugin
+from .given import Array
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,18 @@ class RegressorFit:
     """
 
     models: list[Any]
-    alpha: np.ndarray
-    r2_dev: np.ndarray
-    coef: np.ndarray | None
-    intercept: np.ndarray | None
+    alpha: Array
+    r2_dev: Array
+    coef: Array | None
+    intercept: Array | None
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: Array) -> Array:
         """Predict [n, n_targets]."""
         return np.column_stack([np.asarray(model.predict(x), dtype=float).ravel() for model in self.models])
 
 
 def fit_regressors(
-    x: np.ndarray, y: np.ndarray, options: RegressorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None
+    x: Array, y: Array, options: RegressorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None
 ) -> RegressorFit:
     """Fit a clone of the regressor to every target; `r2_dev` is that of inner folds, as of the other estimators.
 
@@ -80,7 +81,7 @@ def fit_regressors(
     )
 
 
-def _fitted(options: RegressorOptions, x: np.ndarray, y: np.ndarray) -> Any:
+def _fitted(options: RegressorOptions, x: Array, y: Array) -> Any:
     try:
         return clone(options.regressor).fit(x, y)
     except (TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ from ..analysis.layer_choice import naive_best, nested_choice, published_choice
 from ..errors import ConfigError, DataError
 from ..questions.encoding.summary import describe_targets, summarise
 from ..scoring.metrics import METRICS, primary_metric
+from .given import Array
 
 if TYPE_CHECKING:
     from ..figures import FigureOf
@@ -44,7 +45,7 @@ class Result:
 
     table: pd.DataFrame
     responses: xr.DataArray
-    splits: list[tuple[np.ndarray, np.ndarray]]
+    splits: list[tuple[Array, Array]]
     options: Mapping[str, Any]
     warnings: list[str] = field(default_factory=list)
     kept_predictions: xr.DataArray | None = None
@@ -136,8 +137,8 @@ class Result:
     def weights(self) -> Mapping[int, xr.DataArray]:
         """Weights of every layer, of dims (unit, target), or (split, unit, target); layers may differ in their units.
 
-        In units of the response per unit of the feature as it was given (divided by its standard deviation where
-        `zscore`). Kept where they were asked for: `encode(..., weights="mean")` or `"split"`.
+        Of the features as they were given (without confounds where these are removed): a change of one unit changes the
+        prediction by the weight. Kept where they were asked for: `encode(..., weights="mean")` or `"split"`.
         """
         if self.kept_weights is None:
             raise DataError(

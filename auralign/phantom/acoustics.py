@@ -6,7 +6,7 @@ RATE = 44100
 
 
 def band_energies(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Log10 energy of one sound in 20 bands from 60 to 7600 Hz, [T, 20]; centres of the bands, [20] Hz; step in seconds.
+    """Log10 energy of one sound in 20 bands from 60 to 7600 Hz, [T, 20]; their centres, [20] Hz; the step in seconds.
 
     `sound`: int16 [N].
     """

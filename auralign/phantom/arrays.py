@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -66,11 +66,8 @@ def phantom(
         array = xr.DataArray(study.voxels.astype(np.float64), dims=("stimulus", "target", "repetition"))
         array = array.assign_coords(repetition=np.arange(array.sizes["repetition"]))
     table = table.assign(synthetic=True)
-    array = array.assign_coords(
-        stimulus=study.stimuli,
-        category=("stimulus", study.categories),
-        **{column: ("target", table[column].to_numpy()) for column in table},
-    )
+    about = {str(column): ("target", table[column].to_numpy()) for column in table}
+    array = array.assign_coords({"stimulus": study.stimuli, "category": ("stimulus", study.categories), **about})
     array = array.assign_attrs(source={"kind": f"phantom {responses}", "synthetic": True})
     # the study's stimuli are numbered in ascending order, which is that of every study
     return {index: layer.copy() for index, layer in layers.items()}, array
@@ -110,7 +107,7 @@ def _features() -> Features:
     }
 
 
-def _modulation(energy: np.ndarray, step: float) -> np.ndarray:
+def _modulation(energy: Any, step: float) -> Any:
     """Log10 of the mean modulation power in each range of rates and band, [len(RATES) * n_bands]."""
     power = np.square(np.abs(np.fft.rfft(energy - energy.mean(axis=0), axis=0))) / len(energy)
     rate = np.fft.rfftfreq(len(energy), step)

@@ -20,9 +20,7 @@ from ..estimators.options import EstimatorOptions
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-# whatever this module imports from the package, directly or not, makes the numbers of a block
-ROOT = f"{PACKAGE}.questions.blocks"
-# and of these, whose numbers change with their versions
+# what is computed with, beside code of this package and of a block's own
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "julearn", "pandas")
 
 
@@ -64,35 +62,45 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def code_version(estimator: str = "auralign.estimators.ridge") -> str:
+def code_version(*roots: str) -> str:
     """Hash the code that makes the numbers of a block, and the versions of the libraries that it computes with.
 
-    The code is every module of this package that `auralign.questions.blocks` imports, directly or not, and that of the
-    block's estimator with what it imports from its own package and this one: a change of one estimator leaves the
-    blocks of the others. Comments, docstrings and layout do not count. Computed once per process: a module that is
-    edited afterwards is not the one that runs.
+    The code is some modules and every module of their packages and of this one that they import, directly or not.
+    Comments, docstrings and layout do not count. Computed once per process: a module that is edited afterwards is not
+    the one that runs.
 
     Parameters
     ----------
-    estimator : str
-        The module of the estimator, or its file (`registry.origin`), whose content is in the key by its options.
+    *roots : str
+        Names of modules, among them that of the block's class; or files (.py) that are no modules, of which what they
+        import counts: their own content is in the key by the options.
+
+    Raises
+    ------
+    TypeError
+        No other process could import one of them.
     """
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in counted_modules(estimator):
+    for name in counted_modules(*roots):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
 
 
-def counted_modules(estimator: str) -> list[str]:
-    """List the modules that make the numbers of a block whose estimator is in a module, or a file; sorted."""
-    roots = [estimator]
-    if estimator.endswith(".py"):
-        tree = ast.parse(Path(estimator).read_text(encoding="utf-8"))
-        roots = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
-    return sorted({name for root in [ROOT, *roots] for name in imported_modules(root)})
+def counted_modules(*roots: str) -> list[str]:
+    """List the modules that make the numbers of a block; sorted. Parameters and errors as of `code_version`."""
+    found: set[str] = set()
+    for root in roots:
+        starts = [root]
+        if root.endswith(".py"):
+            tree = ast.parse(Path(root).read_text(encoding="utf-8"))
+            starts = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
+        elif _spec(root) is None:
+            raise TypeError(f"{root}: blocks are of classes in modules that other processes can import.")
+        found.update(name for start in starts for name in imported_modules(start))
+    return sorted(found)
 
 
 def imported_modules(root: str) -> list[str]:
@@ -102,10 +110,13 @@ def imported_modules(root: str) -> list[str]:
     loaders, so that it makes no difference whether the package is installed, editable or zipped.
     """
     found: set[str] = set()
-    waiting, packages = [root], (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
+    waiting = [root]
+    # a question or an estimator of another package brings code of its own
+    packages = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
-        if name in found or _spec(name) is None:
+        # a folder of packages that has no module of its own has no origin
+        if name in found or _spec(name) is None or _spec(name).origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
@@ -146,13 +157,16 @@ def _spec(name: str) -> ModuleSpec | None:
     """Find a module; None where there is none of that name."""
     try:
         return importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # a function or class of a module, which is no package
+    except (ModuleNotFoundError, ValueError):  # a function or class of a module; a script, which has no name
         return None
 
 
 def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
-    return _spec(name).loader.get_source(name)
+    spec = _spec(name)
+    if not hasattr(spec.loader, "get_source"):
+        return Path(spec.origin).read_text(encoding="utf-8")
+    return spec.loader.get_source(name)
 
 
 def _code(name: str) -> bytes:

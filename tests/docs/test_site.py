@@ -104,11 +104,13 @@ def test_the_glossary_shows_every_word_once(site):
             assert shown.count(f'id="{kind}-{make_id(word)}"') == 1, word
 
 
-@pytest.mark.parametrize("entry", error_messages.causes(), ids=lambda entry: entry["message"][:40])
-def test_a_message_that_is_explained_is_one_that_is_raised(entry):
-    assert set(entry) == {"message", "cause", "do"}
+def test_messages_that_are_explained_are_raised():
     known = error_messages.messages(ROOT)
-    assert error_messages.where_raised(entry, known), f"no `raise` says {entry['message']!r}; was it changed?"
+    entries = error_messages.causes()
+    assert len(entries) >= 20
+    for entry in entries:
+        assert set(entry) == {"message", "cause", "do"}
+        assert error_messages.where_raised(entry, known), f"no `raise` says {entry['message']!r}; was it changed?"
 
 
 def test_messages_are_read_with_their_placeholders(tmp_path):

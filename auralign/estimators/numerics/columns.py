@@ -6,9 +6,11 @@ from ...errors import ConfigError, DataError
 
 
 def checked(
-    x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float
+    x: np.ndarray, y: np.ndarray, n_alphas: int = 1, eps: float = 0.5, solver: str = "lasso"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Centre features [n, n_features] and responses [n, n_targets]; constant columns become exactly 0.
+
+    `n_alphas` and `eps` are those of a grid, where there is one; messages begin with `solver`.
 
     Returns
     -------
@@ -23,15 +25,15 @@ def checked(
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) != len(y) or len(x) < 2:
-        raise DataError(f"lasso: features of {len(x)} stimuli and responses to {len(y)}; give the same 2 or more.")
+        raise DataError(f"{solver}: features of {len(x)} stimuli and responses to {len(y)}; give the same 2 or more.")
     if n_alphas < 1 or not 0 < eps < 1:
-        raise ConfigError(f"lasso: expected n_alphas >= 1 and 0 < eps < 1, got n_alphas={n_alphas!r}, eps={eps!r}.")
+        raise ConfigError(f"{solver}: expected n_alphas >= 1 and 0 < eps < 1, got n_alphas={n_alphas!r}, eps={eps!r}.")
     centred = []
     for name, values in (("features", x), ("responses", y)):
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise DataError(
-                f"lasso: {name} have {(~np.isfinite(values)).sum()} values that are not finite, the first is "
+                f"{solver}: {name} have {(~np.isfinite(values)).sum()} values that are not finite, the first is "
                 f"{values[row, column]} in row {row}, column {column}; leave these stimuli or columns out."
             )
         mean = np.where(np.ptp(values, axis=0) == 0, values[0], values.mean(axis=0))

@@ -100,7 +100,7 @@ def check_inner_folds(estimators: dict[str, EstimatorOptions], splits: list[Spli
             )
 
 
-def _inner_cv(estimator: EstimatorOptions, groups: np.ndarray | None, split: Split) -> InnerCv:
+def inner_cv(estimator: EstimatorOptions, groups: np.ndarray | None, split: Split) -> InnerCv:
     """Choose the inner folds of one split: made of whole groups where there are groups, else (None) the estimator's."""
     cv = getattr(estimator, "cv", None)
     return None if groups is None or cv is None else inner_folds(cv, getattr(estimator, "seed", 0), groups[split[0]])
@@ -145,7 +145,7 @@ def run_julearn(
     parts = [splits] if groups is None else [[split] for split in splits]
     per_target, can = [[] for _ in range(y.shape[1])], abilities(estimator)
     for part in parts:
-        model = face(estimator, _inner_cv(estimator, groups, part[0]), preparation.widths)
+        model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
             try:
                 results += _julearn_target(data, y[:, target], part, preparation.pipeline(model), removal is not None)
@@ -238,7 +238,7 @@ def run_multitarget(
             preparation.responses(y, split),
             estimator,
             preparation.widths,
-            _inner_cv(estimator, groups, split),
+            inner_cv(estimator, groups, split),
         )
         for split in splits
     ]

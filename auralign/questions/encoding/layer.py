@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from sklearn.preprocessing import StandardScaler
 
-from ...estimators.registry import abilities, of_single_repetition
+from ...errors import ConfigError
+from ...estimators.registry import abilities, fit, of_single_repetition
 from ...inputs.arrays import StoredArray
 from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
-from .engines import ENGINES, SplitResult
+from .engines import ENGINES, SplitResult, inner_cv
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
@@ -31,7 +34,8 @@ class EncodedLayer:
     Attributes
     ----------
     scores : DataFrame
-        One row per split and target (its position): `SCORES`, with repetitions also those of `noise_corrected`.
+        One row per split and target (its position): `SCORES`; `params` (JSON) of an estimator that chooses more than
+        alpha; with repetitions also those of `noise_corrected`.
     selected : DataFrame
         Of sparse estimators, one row per target, split and unit: `target`, `split`, `unit`, `weight`; of others empty.
     predictions : list of ndarray, each of shape (n_test, n_targets), or None
@@ -98,6 +102,46 @@ def encode_layer(
     )
 
 
+def layer_weights(
+    x: np.ndarray,
+    y: np.ndarray,
+    splits: list[Split],
+    estimator: EstimatorOptions,
+    preparation: Preparation,
+    groups: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Fit the mean response on every split once more, and yield the weights of its units.
+
+    Parameters
+    ----------
+    x, splits, estimator, preparation, groups
+        As of `encode_layer`.
+    y : ndarray, shape (n_stimuli, n_targets, n_repetitions)
+
+    Yields
+    ------
+    ndarray, shape (n_units, n_targets)
+        Of the units as they were given (without confounds where these are removed), also where they were divided by
+        their standard deviations for the fit.
+
+    Raises
+    ------
+    ConfigError
+        The estimator has no weights.
+    """
+    without_scale = replace(preparation, zscore=False)
+    for split in splits:
+        development, _ = without_scale.features(x, split)
+        scale = StandardScaler(with_mean=False).fit(development).scale_ if preparation.zscore else None
+        responses, _ = preparation.responses(mean_response(y), split)
+        own = development if scale is None else development / scale
+        fitted = fit(own, responses, estimator, inner_cv(estimator, groups, split), preparation.widths)
+        coef = getattr(fitted, "coef", None)
+        if coef is None or not abilities(estimator).weights:
+            raise ConfigError(f"weights: {estimator.kind} has none: its prediction is no weighted sum of units.")
+        yield coef if scale is None else coef / scale[:, None]
+
+
 def _run(
     x: np.ndarray,
     y: np.ndarray,
@@ -112,15 +156,15 @@ def _run(
     The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
     """
 
-    def fit(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
+    def fitted(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
         return ENGINES[engine](x, columns, splits, estimator, preparation, groups)
 
-    of_mean = fit(mean_response(y), estimator, splits)
+    of_mean = fitted(mean_response(y), estimator, splits)
     if y.shape[2] == 1:
         return of_mean
     single = of_single_repetition(estimator)
     of_repetitions = predict_repetitions(
-        lambda columns, splits: [result.prediction for result in fit(columns, single, splits)],
+        lambda columns, splits: [result.prediction for result in fitted(columns, single, splits)],
         y,
         splits,
         together=not abilities(single).joint,
@@ -147,6 +191,8 @@ def _scores(y: np.ndarray, result: SplitResult, split: Split, preparation: Prepa
         "n_train": len(development),
         "n_test": len(test),
     }
+    if result.params is not None:
+        table["params"] = result.params
     if n_repetitions > 1:
         single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
         data = preparation.repetitions(y, split)

@@ -18,9 +18,9 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from custom_markers.weights import registry as weights
+from custom_markers.weights import sources as weight_sources
 from custom_markers.weights.record import record_file
 from custom_markers.weights.registry import PUBLISHED, ResolvedWeights, WeightsError, published_size, remember
-from custom_markers.weights.registry import sources as weight_sources
 from custom_markers.weights.sources import HubFile, SourceError, Url, WheelMember
 
 NAME = "mel256-ec-base"
