@@ -67,11 +67,12 @@ def page(room: str, files: list[Path], root: Path = ROOT) -> str:
 
 
 def layers(root: Path = ROOT) -> list[str]:
-    """Return the rooms of auralign from above to below, as the contract in pyproject.toml has them."""
+    """Return the rooms from above to below, as the contracts of layers in pyproject.toml have them."""
     with (root / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    (contract,) = (contract for contract in contracts if contract["type"] == "layers")
-    return [room.strip() for layer in contract["layers"] for room in re.split("[:|]", layer)]
+    named = (layer for contract in contracts if contract["type"] == "layers" for layer in contract["layers"])
+    modules = (module.strip() for layer in named for module in re.split("[:|]", layer))
+    return [module for module in modules if module.count(".") == 1]
 
 
 def contents(found: dict[str, list[Path]], root: Path = ROOT) -> str:
