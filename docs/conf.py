@@ -85,6 +85,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": FileNameSortKey,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("auralign",),
+    "reference_url": {"auralign": None},
     "image_scrapers": ("matplotlib", FiguresShown()),
     "reset_modules": ("matplotlib",),
     "remove_config_comments": True,

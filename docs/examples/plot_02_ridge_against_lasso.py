@@ -19,10 +19,17 @@ lasso = au.encode(layer, responses, splits, estimator="lasso")
 
 # %%
 # Splits share stimuli, so that a plain t-test finds far too much: the corrected one adds n_test / n_development.
-difference = (ridge.scores["r2_corr"] - lasso.scores["r2_corr"]).isel(layer=0).transpose("split", "target").to_numpy()
+difference = (
+    (ridge.scores["r2_corr"] - lasso.scores["r2_corr"])
+    .isel(layer=0)
+    .transpose("split", "target")
+    .to_numpy()
+)
 t, df, p = corrected_ttest(difference, n_train=83, n_test=82)
 low, high = corrected_interval(difference, n_train=83, n_test=82)
-for name, mean, p_value in zip(responses.target.values, difference.mean(axis=0), p, strict=True):
+for name, mean, p_value in zip(
+    responses.target.values, difference.mean(axis=0), p, strict=True
+):
     print(f"{name:10s} ridge - lasso {mean:+.3f}, p = {p_value:.2f}")
 
 # %%

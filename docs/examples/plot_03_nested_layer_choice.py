@@ -16,9 +16,14 @@ import auralign as au
 features, responses = au.phantom()
 random = np.random.default_rng(0)
 spread = features[1].std("stimulus").to_numpy()
-layers = {n: features[1] + 0.7 * spread * random.standard_normal(features[1].shape) for n in range(12)}
+layers = {
+    n: features[1] + 0.7 * spread * random.standard_normal(features[1].shape)
+    for n in range(12)
+}
 splits = au.splits(165, n_splits=20, train_size=83, test_size=82)
-result = au.encode(layers, responses, splits, engine="multitarget")  # all targets at once
+result = au.encode(
+    layers, responses, splits, engine="multitarget"
+)  # all targets at once
 
 # %%
 # ``naive`` is the highest median over the test splits; ``nested`` takes in every split the layer that predicts best
@@ -28,7 +33,9 @@ naive = scores["r2_corr"].median("split").max("layer")
 chosen = scores["r2_dev"].fillna(-np.inf).argmax("layer")
 nested = scores["r2_corr"].isel(layer=chosen).median("split")
 for name in responses.target.values:
-    print(f"{name:10s} naive {naive.sel(target=name):.3f}, nested {nested.sel(target=name):.3f}")
+    print(
+        f"{name:10s} naive {naive.sel(target=name):.3f}, nested {nested.sel(target=name):.3f}"
+    )
 
 # %%
 # No layer is better than another here: what ``naive`` is above ``nested`` is optimism. ``result.best_layer()`` is

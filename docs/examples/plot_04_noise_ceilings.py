@@ -31,6 +31,11 @@ left.set(xlabel="true ceiling", ylabel="ceiling from three repetitions")
 scores = result.scores.isel(layer=0).median("split")
 signal = voxels.ceiling.to_numpy() > 0
 right.plot([0, 1], [0, 1], color="grey", linewidth=1)
-points = right.scatter(scores["r2_corr"][signal], scores["r2_corr_c2"][signal], c=voxels.ceiling[signal], s=14)
+points = right.scatter(
+    scores["r2_corr"][signal],
+    scores["r2_corr_c2"][signal],
+    c=voxels.ceiling[signal],
+    s=14,
+)
 right.set(xlabel="r2_corr", ylabel="corrected for noise: r2_corr_c2")
 fig.colorbar(points, ax=right, label="true ceiling")

@@ -16,7 +16,12 @@ features, responses = au.phantom()
 splits = au.splits(165, kind="tuckute2023")
 grids = {"too narrow": np.logspace(3, 6, 4), "wide enough": np.logspace(-3, 8, 12)}
 results = {
-    name: au.encode(features[1], responses, splits, estimator={"kind": "ridge", "alphas": grid.tolist()})
+    name: au.encode(
+        features[1],
+        responses,
+        splits,
+        estimator={"kind": "ridge", "alphas": grid.tolist()},
+    )
     for name, grid in grids.items()
 }
 
@@ -26,7 +31,9 @@ for name, result in results.items():
     alpha = result.scores["alpha"]
     at_edge = (alpha == grids[name][0]) | (alpha == grids[name][-1])
     score = float(result.scores["r2"].mean())
-    print(f"{name}: {100 * float(at_edge.mean()):.0f} % of the alphas at an edge, mean r2 {score:.3f}")
+    print(
+        f"{name}: {100 * float(at_edge.mean()):.0f} % of the alphas at an edge, mean r2 {score:.3f}"
+    )
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
@@ -34,7 +41,9 @@ for axis, (name, result) in zip(axes, results.items(), strict=True):
     alpha = result.scores["alpha"].isel(layer=0).transpose("target", "split").to_numpy()
     for position, values in enumerate(alpha):
         finite = values[np.isfinite(values)]
-        axis.plot(np.full(len(finite), position), finite, ".", color="tab:blue", alpha=0.5)
+        axis.plot(
+            np.full(len(finite), position), finite, ".", color="tab:blue", alpha=0.5
+        )
     for edge in grids[name][[0, -1]]:
         axis.axhline(edge, color="grey", linestyle="--", linewidth=1)
     axis.set(yscale="log", title=name)

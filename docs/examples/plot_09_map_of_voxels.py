@@ -12,7 +12,9 @@ from auralign.figures import best_layer_map, score_map
 from auralign.figures.layer_axis import LayerAxis
 
 features, voxels = au.phantom("voxels", n_voxels=300)
-result = au.encode(features, voxels, au.splits(165, kind="tuckute2023"), estimator="ridge")
+result = au.encode(
+    features, voxels, au.splits(165, kind="tuckute2023"), estimator="ridge"
+)
 
 # %%
 # What is known of the voxels came with them, as coordinates: subject, hemisphere, place in mm.
@@ -29,5 +31,7 @@ print(scores.alt)
 # %%
 # Which layer that is; grey where no layer predicts better than .1.
 names = LayerAxis.of(result.to_table())
-layers = best_layer_map(chosen, places, name=result.estimator, min_score=0.1, layers=names)
+layers = best_layer_map(
+    chosen, places, name=result.estimator, min_score=0.1, layers=names
+)
 print(layers.alt)

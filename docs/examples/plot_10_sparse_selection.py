@@ -18,7 +18,10 @@ splits = au.splits(165, n_splits=20, train_size=83, test_size=82)
 
 # %%
 # One model per split, fitted to its development stimuli. A unit is selected where its weight is not zero.
-models = [au.fit(layer[development], responses[development], estimator="lasso") for development, _ in splits]
+models = [
+    au.fit(layer[development], responses[development], estimator="lasso")
+    for development, _ in splits
+]
 selected = sum(model.weights != 0 for model in models) / len(models)
 (100 * selected).astype(int).sort_values("lowfreq", ascending=False).head()
 
@@ -29,4 +32,6 @@ fig, axes = plt.subplots(2, 1, figsize=(8, 5), sharex=True, layout="constrained"
 for axis, target in zip(axes, selected, strict=True):
     axis.bar(np.arange(layer.sizes["unit"]), 100 * selected[target])
     axis.set(ylabel="splits, %", title=f"{target}: how often each unit is selected")
-axes[1].set_xticks(np.arange(layer.sizes["unit"]), layer.unit.values, rotation=90, fontsize=7)
+axes[1].set_xticks(
+    np.arange(layer.sizes["unit"]), layer.unit.values, rotation=90, fontsize=7
+)

@@ -36,4 +36,8 @@ pd.testing.assert_frame_equal(prediction, model.predict(new), check_exact=True)
 # %%
 fig, axis = plt.subplots(figsize=(4, 4), layout="constrained")
 axis.plot(prediction["highfreq"], responses[120:].sel(target="highfreq"), "o")
-axis.set(xlabel="predicted by the loaded model", ylabel="measured", title="highfreq, 45 sounds that are new to it")
+axis.set(
+    xlabel="predicted by the loaded model",
+    ylabel="measured",
+    title="highfreq, 45 sounds that are new to it",
+)

@@ -46,13 +46,21 @@ class Fit:
 
 
 def fit(x, y, options, cv, widths):
-    error = {k: np.square(cross_val_predict(KNeighborsRegressor(k), x, y, cv=5) - y).mean(axis=0) for k in options.ks}
+    error = {}
+    for k in options.ks:
+        guess = cross_val_predict(KNeighborsRegressor(k), x, y, cv=5)
+        error[k] = np.square(guess - y).mean(axis=0)
     best = min(error, key=lambda k: error[k].sum())
     model = KNeighborsRegressor(best).fit(x, y)
-    return Fit(model, 1 - error[best] / np.square(y - y.mean(axis=0)).mean(axis=0))
+    return Fit(model, 1 - error[best] / y.var(axis=0))
 
 
-PLUGIN = Plugin(name="neighbours", options=Neighbours, fit=fit, can=Can(joint=True, weights=False))
+PLUGIN = Plugin(
+    name="neighbours",
+    options=Neighbours,
+    fit=fit,
+    can=Can(joint=True, weights=False),
+)
 '''
 
 # %%
@@ -62,14 +70,21 @@ splits = au.splits(165, kind="tuckute2023")
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "my_estimator.py"
     file.write_text(CODE)
-    neighbours = au.encode(features[1], responses, splits, estimator={"kind": "neighbours", "file": str(file)})
+    neighbours = au.encode(
+        features[1],
+        responses,
+        splits,
+        estimator={"kind": "neighbours", "file": str(file)},
+    )
 ridge = au.encode(features[1], responses, splits, estimator="ridge")
 
 # %%
 # Neighbours are found in all units at once, most of which have nothing to do with a given response: ridge predicts most
 # responses better. Not ``pitch``, which is no linear function of these units.
 fig, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
-for shift, (name, result) in zip((-0.2, 0.2), {"neighbours": neighbours, "ridge": ridge}.items(), strict=True):
+for shift, (name, result) in zip(
+    (-0.2, 0.2), {"neighbours": neighbours, "ridge": ridge}.items(), strict=True
+):
     score = result.scores["r2_corr"].isel(layer=0).median("split").to_numpy()
     axis.bar([position + shift for position in range(6)], score, 0.4, label=name)
 axis.set_xticks(range(6), responses.target.values)
