@@ -75,7 +75,7 @@ def fit(
     >>> model = au.fit(features, responses, layer="mean_sd")
     >>> model.weights.shape
     (40, 6)
-    >>> model.predict(features[1]).loc["stim5_clapping"].round(4).to_dict()["lowfreq"]
+    >>> model.predict(features[1]).loc["stim15_clapping"].round(4).to_dict()["lowfreq"]
     0.0061
     """
     options = estimator_options(estimator)

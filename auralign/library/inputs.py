@@ -144,7 +144,7 @@ def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:
         index = int(key) if is_index else number
         default = f"layer{index:02d}" if is_index else str(key)
         layers[index] = (str(array.attrs.get("layer_name", default)) if is_index else default, array)
-    if len(layers) < len(given):
+    if len({isinstance(key, int | np.integer) for key in given}) > 1 or len(layers) < len(given):
         raise DataError(f"{what}: the layers {list(given)} are numbers and names; give one of both.")
     return dict(sorted(layers.items()))
 

@@ -125,7 +125,8 @@ class Model:
     def _predict(self, x: Array) -> Array:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are
             if self._coef is not None and self._intercept is not None:
-                return np.asarray(x @ self._coef + self._intercept)
+                # row by row, so that it does not depend on which others are predicted with it, either
+                return np.stack([row @ self._coef for row in np.ascontiguousarray(x)]) + self._intercept
             if self._fitted is None:
                 raise DataError(f"{self._kind}: there is nothing to predict with.")
             return np.asarray(self._fitted.predict(x if self._scale is None else x / self._scale))
