@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# The test suite, from nothing: environment, style, tests.
+# The test suite, from nothing: environment, style, rooms, tests.
 set -euo pipefail
 
 usage() {
     cat <<'TEXT'
 Usage: bash scripts/test.sh [pytest arguments]
 
-Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff and pytest. Arguments go to pytest,
-for example: bash scripts/test.sh tests/auralign -k ridge
+Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff, lint-imports (no room imports
+from one above it) and pytest. Arguments go to pytest, for example: bash scripts/test.sh tests/auralign -k ridge
 Tests run on all cores (pytest -n auto), unless -n or -p no:xdist is given. AURALIGN_DOCS=all also runs the commands
-that README and docs show, which takes minutes.
+that README and docs show and the examples of the site, which takes minutes.
 TEXT
 }
 case "${1:-}" in
@@ -23,6 +23,8 @@ make_venv
 say "ruff"
 ruff check .
 ruff format --check .
+say "lint-imports"
+lint-imports
 say "pytest"
 # many small networks: more threads would only wait for each other
 export OMP_NUM_THREADS=1

@@ -5,10 +5,10 @@
 # To be sourced, not run.
 say() { printf '%s\n' "== $*"; }
 
-# Print the first Python 3.11 or 3.12 that can make virtual environments.
+# Print the first Python 3.11 or 3.12 that can make virtual environments; AURALIGN_PYTHON is tried first.
 find_python() {
     local candidate
-    for candidate in python3.11 python3.12 python3 /usr/bin/python3; do
+    for candidate in ${AURALIGN_PYTHON:+"$AURALIGN_PYTHON"} python3.11 python3.12 python3 /usr/bin/python3; do
         if "$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
             printf '%s\n' "$candidate"
             return 0

@@ -82,6 +82,8 @@ def encode(
         stratified splits.
     confounds : array of shape (n_stimuli, n_variables), DataFrame or DataArray, optional
         Removed from what `apply_to` names, inside every split.
+    apply_to : sequence of {"x", "y"}
+        What confounds are removed from.
     zscore : bool
         Divide every unit by its standard deviation over the development stimuli.
     noise_correction : bool

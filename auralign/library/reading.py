@@ -39,8 +39,11 @@ def read_features(
         The name that the marker has in the junifer YAML.
     layers : "all" or list of int
     network : str, optional
-        Name of a network in a folder of published activations; `permuted` and `stimuli` belong to it as in a
-        configuration.
+        Name of a network in a folder of published activations.
+    permuted : bool
+        Of these activations, those of the network with permuted weights.
+    stimuli : str or Path, optional
+        Of these activations, the array file that has the order of the stimuli (neural_stim_meta.npy).
     kind : str
         What `path` is. `auto`: a storage where `marker` is given, activations where `network` is, else a table.
 

@@ -87,6 +87,15 @@ def save_model(model: Model, path: str | Path) -> Path:
 def load_model(path: str | Path) -> Model:
     """Read a model that `save_model` wrote.
 
+    Parameters
+    ----------
+    path : str or Path
+        What `save_model` returned: the folder, or the `.safetensors` file.
+
+    Returns
+    -------
+    Model
+
     Raises
     ------
     DataError

@@ -1,4 +1,57 @@
-"""What the columns of the tables mean, in a few words each."""
+"""What the words and the columns of the tables mean, in a few words each: the report and the site read them here."""
+
+# the words of the documentation; `code` is marked as there
+TERMS = {
+    "alpha": "Penalty of a linear model, on scikit-learn's scale: ridge minimises ||y - Xw||² + alpha ||w||², lasso "
+    "||y - Xw||² / (2n) + alpha ||w||_1. Chosen inside the development stimuli of every split.",
+    "above chance": "A score that is rarely reached when the responses are given to other stimuli (a permutation "
+    "test).",
+    "best layer": "The layer with the highest score. `naive`: chosen on the scores that are reported, hence too "
+    "high; `published`: chosen on half of the splits, read on the other half; `nested`: chosen inside the "
+    "development stimuli of every split, read on the test stimuli.",
+    "block": "What is computed and kept as one file: one feature set, layer and estimator on all splits and targets.",
+    "centring": "X and y lose the mean of the development stimuli of the split; nothing is scaled, and the test "
+    "stimuli do not enter. Also called demeaning.",
+    "comparison": "A study described by one YAML file of `julearn_configs`: features, targets, splits, estimators, "
+    "tests.",
+    "component": "One of the six response patterns of Norman-Haignere, Kanwisher & McDermott (2015) that together "
+    "explain the voxels of auditory cortex: lowfreq, highfreq, envsounds, pitch, speech, music.",
+    "confound": "A variable whose prediction is subtracted from features, responses or both, inside the splits.",
+    "development stimuli": "The stimuli of a split with which a model is fitted and its settings are chosen; the "
+    "others are the test stimuli.",
+    "estimator": "The regression model between features and responses: ridge, lasso, ...",
+    "feature set": "The layers of one network, or one set of acoustic measures, under a name: one vector of units "
+    "per stimulus and layer.",
+    "group": "Stimuli that belong together (versions of one sound): never on both sides of a split.",
+    "headline": "The sentence in which a report begins: the share of the explainable variance that the best feature "
+    "set and estimator predict.",
+    "inner folds": "The parts of the development stimuli on which alpha is chosen: `KFold(k, shuffle=True, "
+    "random_state=seed)`, or leave-one-out.",
+    "layer": "A depth of a network, counted from 0, encoder before decoder; `layer_name` is the network's own name "
+    "of it.",
+    "marker": "What junifer computes from a sound: here a network, or a set of acoustic features.",
+    "noise ceiling": "The score of a perfect prediction of the noiseless response, estimated from repetitions.",
+    "noise correction": "Scores divided by the reliability of responses and predictions: `r2_corr_c` as published, "
+    "`r2_corr_c2` with the floor applied before Spearman-Brown.",
+    "order of the stimuli": "Ascending leading number of `stim<N>_...` (stim5 before stim11) where every id has one, "
+    "else by name. Everything is joined by id and put in this order before anything random is drawn.",
+    "phantom": "The built-in study: synthetic sounds and responses with known ceilings. No recording, no brain.",
+    "primary metric": "The score by which headline, ranking, figures and tests are read: `r2_corr_c2` where scores "
+    "are corrected for noise, else `r2_corr`.",
+    "r2": "1 - SSE/SST on the test stimuli, SST about their mean (scikit-learn's `r2_score`). May be negative.",
+    "r2_corr": "Squared Pearson correlation of prediction and response on the test stimuli; 0 where the correlation "
+    "is negative or undefined.",
+    "recipe": "Two tracked files from which a DataLad dataset is built without network: licence, citation, and path, "
+    "size, checksum and address of every file.",
+    "reliability": "How well a response repeats: correlation of repetitions, raised to their number by Spearman-Brown.",
+    "repetition": "One of several measurements of the responses to the same stimuli.",
+    "split": "One division of the stimuli into development and test stimuli. Numbered from 0.",
+    "stimulus id": "The file name of a sound without folder and extension.",
+    "target": "One response that is predicted: a component, a voxel, a column of your table.",
+    "unique variance": "What a feature set predicts beyond another: r2 of both together minus r2 of the other alone.",
+    "unit": "One number of a layer: a column of the features.",
+    "voxel": "One small volume of the brain whose response was measured.",
+}
 
 COLUMNS = {
     "across": "pairs of selections compared: of splits, of targets, or of regions",

@@ -13,7 +13,8 @@ from .blocks import Block, blocks_of, difference, tolerance_of
 from .conftest import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "datalad_dataset" / "README.md"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES.append(ROOT / "datalad_dataset" / "README.md")
 RUN_ALL = os.environ.get("AURALIGN_DOCS") == "all"
 
 
