@@ -63,8 +63,8 @@ def main() -> None:
     Examples:
       auralign quickstart                       the whole flow, synthetic sounds
       auralign init my_wavs responses.tsv       a study of your own, then:
-      auralign features run features.yml
-      auralign run comparison.yml
+      auralign features run junifer_yamls/my_wavs.yml
+      auralign run julearn_configs/my_wavs.yml
       auralign report results/my_wavs
 
     Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.

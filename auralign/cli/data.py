@@ -61,7 +61,7 @@ def build(
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    root = _with_recipes(root, names)
+    root = with_recipes(root, names)
     recipes = _recipes(root, names)
     for option, given in {"--source": source is not None, "--subset": subsets, "--unpack": unpack}.items():
         if given and len(names) != 1:
@@ -96,7 +96,7 @@ def get_files(names: tuple[str, ...], subsets: tuple[str, ...], jobs: int | None
     """
     if subsets and len(names) != 1:
         raise click.UsageError("--subset belongs to one NAME")
-    root = _with_recipes(root, names)
+    root = with_recipes(root, names)
     _recipes(root, names)
     _each(names, lambda name: prepare(root, name, None, True, subsets, jobs))
 
@@ -154,7 +154,7 @@ def unpacked(root: Path, name: str, subsets: tuple[str, ...], members: tuple[str
     _refuse(problems)
 
 
-def _with_recipes(root: Path | None, names: tuple[str, ...]) -> Path:
+def with_recipes(root: Path | None, names: tuple[str, ...]) -> Path:
     """Return the folder of the recipes, with those that come along in it where no folder was named."""
     from ..files.shipped import bring, shipped
 

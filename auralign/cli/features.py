@@ -36,7 +36,7 @@ def run(file: Path, elements: tuple[str, ...], threads: int | None, verbose: boo
     \b
     Examples:
       auralign features run junifer_yamls/quickstart.yml --threads 1
-      auralign features run features.yml --element stim5_siren
+      auralign features run junifer_yamls/my_wavs.yml --element stim5_siren
 
     Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
     """
@@ -142,6 +142,8 @@ def _first_comment(path: Path) -> str:
 def _program(*arguments: str, threads: int | None = None) -> None:
     """Call the program of the markers; leave this one with its status where it fails."""
     env = dict(os.environ) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    if not sys.stderr.isatty():
+        env.setdefault("TQDM_MININTERVAL", "10")  # a log file wants fewer lines of progress than a terminal
     child = subprocess.Popen([sys.executable, "-m", PROGRAM, *arguments], env=env)
     try:
         status = child.wait()
