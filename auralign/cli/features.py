@@ -66,7 +66,10 @@ def layers(file: Path, marker: str | None) -> None:
 
 @main.command("list", context_settings=command.HELP)
 @click.option(
-    "--copy", "copied", metavar="NAME", help="Copy this YAML to ./junifer_yamls, and what reads it to ./julearn_configs."
+    "--copy",
+    "copied",
+    metavar="NAME",
+    help="Copy this YAML to ./junifer_yamls, and what reads it to ./julearn_configs.",
 )
 def list_features(copied: str | None) -> None:
     """List the junifer YAML files that come along, and the kinds of markers that one may name.
@@ -123,7 +126,9 @@ def _copy(name: str, files: dict[str, Path]) -> None:
     from ..files.shipped import bring, shipped
 
     if name not in files:
-        raise click.UsageError(f"--copy {name}: no such YAML.{did_you_mean(name, files)} There are: {', '.join(files)}.")
+        raise click.UsageError(
+            f"--copy {name}: no such YAML.{did_you_mean(name, files)} There are: {', '.join(files)}."
+        )
     readers = [path.name for path in shipped("julearn_configs").glob("*.yml") if f"/{name}.hdf5" in path.read_text()]
     for path in [*bring("junifer_yamls", [f"{name}.yml"], YAMLS), *bring("julearn_configs", sorted(readers), CONFIGS)]:
         click.echo(path)

@@ -32,7 +32,8 @@ def main(sounds: Path, responses: Path, name: str | None, out: Path, drop: bool,
     """
     from .new_pair import plan_pair, write_pair
 
-    for note in (pair := plan_pair(sounds, responses, name, out, drop)).notes:
+    pair = plan_pair(sounds, responses, name, out, drop)
+    for note in pair.notes:
         click.echo(note)
     features, comparison = write_pair(pair, out, force)
     click.echo(f"{pair.sentence}\n\nwritten: {features}\n         {comparison}\n\nnext:")

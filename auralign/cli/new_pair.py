@@ -89,7 +89,7 @@ def plan_pair(sounds: Path, responses: Path, name: str | None, out: Path, drop: 
     values = {
         **yamls,
         "name": _quoted(name),
-        "sounds": sounds.name or str(sounds),
+        "sounds": sounds.resolve().name,
         "n_sounds": len(stimuli),
         "dataset": _quoted(_relative(sounds, out / FEATURES)),
         "pattern": _quoted(f"{{stimulus}}{ending}"),
@@ -131,7 +131,9 @@ def write_pair(pair: Pair, out: Path, force: bool = False) -> tuple[Path, Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(templates.get_template(template).render(pair.values), encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{error.filename or out}: cannot be written ({error.strerror}). Choose another --out.") from error
+        raise ConfigError(
+            f"{error.filename or out}: cannot be written ({error.strerror}). Choose another --out."
+        ) from error
     return paths
 
 
@@ -140,7 +142,9 @@ def _name(sounds: Path, name: str | None) -> str:
     if name is None:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", sounds.resolve().name).strip("._-") or "study"
     elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise ConfigError(f"--name {name}: letters, digits, points, dashes and underscores make a name, such as my_study.")
+        raise ConfigError(
+            f"--name {name}: letters, digits, points, dashes and underscores make a name, such as my_study."
+        )
     return name
 
 
@@ -153,7 +157,8 @@ def _sounds(folder: Path) -> tuple[str, list[str]]:
     files = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("._")]
     if not files:
         below = Counter(path.parent for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-        hint = f" {counted(*_most(below, 'sound file'))} in {_most_folder(below)}: give that folder." if below else ""
+        (place, number), *_ = below.most_common(1) or [(folder, 0)]
+        hint = f" There are {counted(number, 'sound file')} in {place}: give that folder." if below else ""
         raise DataError(f"{folder}: holds no sound files ({', '.join(sorted(ENDINGS))}).{hint}")
     endings = Counter(path.suffix for path in files)
     if len(endings) > 1:
@@ -163,15 +168,9 @@ def _sounds(folder: Path) -> tuple[str, list[str]]:
     return ending, stimulus_order(normal_form(path.name.removesuffix(ending)) for path in files)
 
 
-def _most(below: Counter, what: str) -> tuple[int, str]:
-    return below.most_common(1)[0][1], what
-
-
-def _most_folder(below: Counter) -> Path:
-    return below.most_common(1)[0][0]
-
-
-def _in_both(sounds: Path, ending: str, stimuli: list[str], responses: Path, answered: set[str], drop: bool) -> set[str]:
+def _in_both(
+    sounds: Path, ending: str, stimuli: list[str], responses: Path, answered: set[str], drop: bool
+) -> set[str]:
     """Return the stimuli that have a sound and a response; where others are left, `drop` must allow that."""
     sources = {f"sounds ({sounds}, {ending})": set(stimuli), f"responses ({responses})": answered}
     both = set(stimuli) & answered
@@ -182,7 +181,9 @@ def _in_both(sounds: Path, ending: str, stimuli: list[str], responses: Path, ans
         raise DataError("no sound has a response:\n  " + "\n  ".join(lacking))
     if lacking and not drop:
         raise DataError(
-            "sounds and responses are not of the same stimuli:\n  " + "\n  ".join(lacking) + "\nSupply what is lacking, "
+            "sounds and responses are not of the same stimuli:\n  "
+            + "\n  ".join(lacking)
+            + "\nSupply what is lacking, "
             "or leave it out knowingly with --drop."
         )
     return both

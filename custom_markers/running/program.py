@@ -25,7 +25,7 @@ from junifer.utils import configure_logging, yaml
 
 from auralign.cli import command
 from auralign.errors import AuralignError, ConfigError, did_you_mean
-from auralign.wording import counted
+from auralign.wording import counted, duration, size
 
 from ..marker.base import AudioMarker
 from ..sounds.audio import AudioError
@@ -72,8 +72,8 @@ def run(filepath: Path, elements: tuple[str, ...], verbose: str) -> None:
     storage = (filepath.resolve().parent / content["storage"]["uri"]).resolve()
     for line in _stored(storage):
         click.echo(line)
-    size = f"{_size(storage.stat().st_size)}, {time.monotonic() - started:.0f} s"
-    click.echo(f"features: {os.path.relpath(storage)} ({size})")
+    extent = f"{size(storage.stat().st_size)}, {duration(time.monotonic() - started)}"
+    click.echo(f"features: {os.path.relpath(storage)} ({extent})")
 
 
 @main.command()
@@ -85,7 +85,9 @@ def layers(filepath: Path, name: str | None) -> None:
     # before anything is made: a network takes a while
     names = [str(marker.get("name")) for marker in content.get("markers") or []]
     if name is not None and name not in names:
-        raise ConfigError(f"{filepath}: there is no marker {name!r}.{did_you_mean(name, names)} It has: {', '.join(names)}.")
+        raise ConfigError(
+            f"{filepath}: there is no marker {name!r}.{did_you_mean(name, names)} It has: {', '.join(names)}."
+        )
     with _in_plain_words(filepath):
         config = parse_yaml(filepath)
     durations = _durations(filepath, config.get("datagrabber") or {})
@@ -230,14 +232,14 @@ def _show(marker: Any, durations: list[float] | None) -> None:
     click.echo(f"{marker.name} ({kind}): {counted(len(trial.layers), 'layer')}")
     if trial.parameters is not None:
         click.echo(f"  parameters  {trial.parameters:,}")
-    click.echo(f"  time        {_duration(trial.seconds)} for {of_noise}, measured")
-    click.echo(f"  storage     {_size(stored)} for that")
+    click.echo(f"  time        {duration(trial.seconds)} for {of_noise}, measured")
+    click.echo(f"  storage     {size(stored)} for that")
     if durations:
         series = any(len(shape) > 1 for _, shape in trial.layers.values())
-        scale = [max(duration / trial.noise, 1 if trial.noise > 1 else 0) for duration in durations]
+        scale = [max(length / trial.noise, 1 if trial.noise > 1 else 0) for length in durations]
         total = stored * (sum(scale) if series else len(scale))
         extent = f"{counted(len(durations), 'sound')} of {sum(durations):.0f} s"
-        click.echo(f"  in all      about {_duration(trial.seconds * sum(scale))} and {_size(total)} for {extent}")
+        click.echo(f"  in all      about {duration(trial.seconds * sum(scale))} and {size(total)} for {extent}")
         click.echo("              (computing and numbers alone: reading and storing a sound takes some 30 ms more)")
     width = max(len(name) for name, _ in trial.layers.values())
     for index, (name, shape) in trial.layers.items():
@@ -256,24 +258,6 @@ def _durations(filepath: Path, config: dict[str, Any]) -> list[float] | None:
         return [soundfile.info(path).duration for path in paths if path.exists()]
     except (AuralignError, AttributeError, KeyError, RuntimeError, ImportError):
         return None  # what is wrong with the sounds is told when they are extracted
-
-
-def _size(n_bytes: float) -> str:
-    """Return a number of bytes in words."""
-    for unit in ("B", "kB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} GB"
-
-
-def _duration(seconds: float) -> str:
-    """Return a time in words."""
-    if seconds < 0.1:
-        return f"{1000 * seconds:.2g} ms"
-    if seconds < 120:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":
