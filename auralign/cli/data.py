@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..extras import require
 from . import command
-from .extras import require
 
 if TYPE_CHECKING:
     from ..datasets.recipes import Recipe

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from ..extras import require
 from . import command
-from .extras import require
 
 # in the working folder, where the copies of YAML files go
 YAMLS, CONFIGS = Path("junifer_yamls"), Path("julearn_configs")

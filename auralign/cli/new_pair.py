@@ -120,8 +120,8 @@ def write_pair(pair: Pair, out: Path, force: bool = False) -> tuple[Path, Path]:
     there = [path for path in paths if path.exists()]
     if there and not force:
         raise ConfigError(
-            f"{' and '.join(map(str, there))}: there already, and left as {'it is' if len(there) == 1 else 'they are'}. "
-            "Give the study another --name, or --force to replace."
+            f"{' and '.join(map(str, there))}: there already, and left alone. Give the study another --name, or "
+            "--force to replace."
         )
     templates = Environment(
         loader=PackageLoader("auralign.cli"), trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined

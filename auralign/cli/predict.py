@@ -26,7 +26,7 @@ def main(model: Path, wavs: tuple[Path, ...], out: Path | None) -> None:
     import auralign
 
     from ..errors import DataError
-    from .extras import require
+    from ..extras import require
 
     if missing := [str(wav) for wav in wavs if not wav.is_file()]:
         raise DataError(f"{', '.join(missing[:5])}: there is no such sound file.")

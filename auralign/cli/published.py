@@ -1,4 +1,4 @@
-"""`auralign published`: published results and tables; also scripts/compare_published.py and scripts/convert_regions.py."""
+"""`auralign published`: published results and tables; also compare_published.py and convert_regions.py of scripts/."""
 
 from pathlib import Path
 

@@ -26,9 +26,9 @@ def main(n_jobs: int | None) -> None:
 
     Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
     """
+    from ..extras import require
     from ..files.shipped import bring
-    from .data import ROOT, with_recipes, prepare
-    from .extras import require
+    from .data import ROOT, prepare, with_recipes
     from .features import CONFIGS, YAMLS, extract
 
     require("data", "the quickstart")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from ..extras import require
 from . import command
-from .extras import require
 
 # the comparison that is meant where only a dataset is named
 COMPARISONS = {"phantom": "quickstart.yml", "natsound165": "components_ridge_vs_lasso.yml"}

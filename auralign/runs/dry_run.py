@@ -204,13 +204,13 @@ def describe_dry_run(run: DryRun) -> str:
     if not run.missing:
         return "\n".join([*lines, "time: seconds, only tables and tests are made again"])
     by_size = sum(not part.is_measured and part.done < part.layers for part in run.parts)
-    ground = "one split of one block of each line was measured"
+    ground = "measured: one split of one block of each line"
     if by_size:
-        ground = f"measured as one split of one block; {counted(by_size, 'line')} by the size, from the one before"
+        ground += f" but {by_size}, told by the size"
     n_bytes = sum(part.n_bytes for part in run.parts)
     lines += [
-        f"time: about {duration(run.seconds)} with --n-jobs {run.n_jobs}, and tables and tests ({ground}, on this machine "
-        "as busy as it is)",
+        f"time: about {duration(run.seconds)} with --n-jobs {run.n_jobs}, and tables and tests",
+        f"      ({ground}, with this machine as busy as it is)",
         f"disk: about {size(n_bytes)} of results; while it runs, {size(run.array_bytes)} of arrays more",
     ]
     if run.process_bytes is not None:

@@ -2,12 +2,14 @@
 
 from importlib.util import find_spec
 
-from ..errors import AuralignError
+from .errors import AuralignError
 
 # by extra of pyproject.toml: modules by which it is recognised; `auralign doctor` looks at every requirement
+# (what else is optional is asked for where it is imported: transformers, librosa, distributed)
 MODULES = {
     "features": ("junifer", "torch", "soundfile", "soxr", "huggingface_hub"),
     "data": ("datalad",),
+    "brain": ("nibabel", "nilearn"),
 }
 
 
