@@ -104,7 +104,14 @@ def get_files(names: tuple[str, ...], subsets: tuple[str, ...], jobs: int | None
 @main.command("list", context_settings=command.HELP)
 @root_option
 def list_datasets(root: Path | None) -> None:
-    """Name every dataset: what it is, how many files it has, what is here of it."""
+    """Name every dataset: what it is, how many files it has, what is here of it.
+
+    \b
+    Example:
+      auralign data list
+
+    Exit status: 0 done, 1 failed, 2 wrong usage.
+    """
     from ..datasets.recipes import read_recipe
     from ..files.shipped import shipped
 

@@ -8,7 +8,6 @@ import io
 import logging
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,9 +42,6 @@ yaml_argument = click.argument("filepath", metavar="FILE", type=click.Path(path_
 @click.group(context_settings=command.HELP)
 def main() -> None:
     """Features of sounds: run a junifer YAML, or say what its markers would give."""
-    # junifer's raise_error logs what it raises: the message would be there twice
-    logging.getLogger("junifer").addFilter(lambda record: record.funcName != "raise_error")
-    configure_logging(level="WARNING")
 
 
 @main.command()
@@ -261,5 +257,7 @@ def _durations(filepath: Path, config: dict[str, Any]) -> list[float] | None:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "auralign features"
+    # junifer's raise_error logs what it raises: the message would be there twice
+    logging.getLogger("junifer").addFilter(lambda record: record.funcName != "raise_error")
+    configure_logging(level="WARNING")
     command.run(main, prog_name="auralign features")
