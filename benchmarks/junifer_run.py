@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 import torch
-import yaml
 from click.testing import CliRunner
 from junifer.cli.cli import cli
 
+from auralign.files.yaml_text import write_yaml
 from custom_markers.networks.encodecmae.marker import EncodecMAE
 
 PARTS = {"prepare": "making the network", "_read": "reading, resampling", "layers_of_batch": "the network"}
@@ -54,7 +54,7 @@ def main(dataset: Path, pattern: str, threads: int) -> None:
             "markers": [{"name": "untrained", "kind": "EncodecMAE", "checkpoint": "untrained"}],
             "storage": {"kind": "HDF5FeatureStorage", "uri": "features/features.hdf5"},
         }
-        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        file.write_text(write_yaml(content), encoding="utf-8")
         total = {}
         for command in ("run", "collect"):
             started = time.perf_counter()

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-import yaml
 from nilearn.datasets import fetch_surf_fsaverage
 from nilearn.surface import load_surf_mesh
 from PIL import Image
@@ -17,6 +16,7 @@ from PIL import Image
 from auralign.cli import command
 from auralign.config.reading import read_config
 from auralign.figures import FigureOf, all_figures
+from auralign.files.yaml_text import write_yaml
 from auralign.phantom import study as phantom
 from auralign.runs.compare import run_comparison
 from auralign.runs.results import read_results
@@ -148,7 +148,7 @@ def _write_configs(folder: Path) -> None:
         },
     }
     for name, config in configs.items():
-        text = yaml.safe_dump({"name": name, **config, **shared}, sort_keys=False)
+        text = write_yaml({"name": name, **config, **shared})
         (folder / f"{name}.yml").write_text(text, encoding="utf-8")
 
 

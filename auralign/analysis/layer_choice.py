@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import DataError
 from .aggregate import Pivot, group_targets, known_median, pivot
 from .half_split import N_DRAWS, draw_halves
+from .nested_layers import at_position, best_position
 
 
 @dataclass(frozen=True)
@@ -251,11 +252,9 @@ def _best(values: np.ndarray, random: np.random.RandomState | None = None) -> np
     Of equals the first, or with `random` any: then `values` is [layers, targets] and the draws go by target. (A draw
     among one would not advance the generator; the published code makes it.)
     """
-    known = ~np.isnan(values)
-    filled = np.where(known, values, -np.inf)
-    position = np.where(known.any(axis=0), filled.argmax(axis=0) + 1, 0)
+    position = best_position(values) + 1
     if random is not None:
-        equal = known & (filled == filled.max(axis=0))
+        equal = values == _at(values, position)
         for target in np.flatnonzero(equal.sum(axis=0) > 1):
             position[target] = random.choice(np.flatnonzero(equal[:, target])) + 1
     return position
@@ -263,8 +262,7 @@ def _best(values: np.ndarray, random: np.random.RandomState | None = None) -> np
 
 def _at(values: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Take from the first axis, the layers, the values at positions from 1; NaN at 0."""
-    taken = np.take_along_axis(values, np.maximum(position - 1, 0)[None], axis=0)[0]
-    return np.where(position > 0, taken, np.nan)
+    return at_position(values, position - 1)
 
 
 def _groups(

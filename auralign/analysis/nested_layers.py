@@ -1,8 +1,21 @@
 """The layer of every split, chosen inside its development stimuli and read on its test stimuli."""
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+
+
+def best_position(values: np.ndarray) -> np.ndarray:
+    """Position of the highest value along the first axis, the layers, the first of equals; -1 where all are NaN."""
+    known = ~np.isnan(values)
+    return np.where(known.any(axis=0), np.where(known, values, -np.inf).argmax(axis=0), -1)
+
+
+def at_position(values: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Take the values at positions of the first axis, the layers; NaN where the position is -1."""
+    taken = np.take_along_axis(values, np.maximum(position, 0)[None], axis=0)[0]
+    return np.where(position >= 0, taken, np.nan)
 
 
 def choose_layers(scores: pd.DataFrame, features: str, estimator: str) -> pd.DataFrame:

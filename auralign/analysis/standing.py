@@ -9,6 +9,7 @@ from scipy.stats import t as student_t
 from ..inference.statistics import corrected_interval
 from .aggregate import known_median, over_subjects, pivot
 from .layer_choice import nested_choice
+from .nested_layers import at_position, best_position
 
 # more targets than this are summarised by their median
 MANY_TARGETS = 24
@@ -81,14 +82,9 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
     """
     read = []
     for one in pivot(scores, list(dict.fromkeys([*metrics, "r2_dev"]))):
-        dev = np.where(np.isnan(one.values["r2_dev"]), -np.inf, one.values["r2_dev"])  # [layers, splits, targets]
-        best = dev.argmax(axis=0)
-        known = np.isfinite(dev.max(axis=0))
-        values = {}
-        for metric in metrics:
-            chosen = np.take_along_axis(one.values[metric], best[None], axis=0)[0]
-            values[metric] = np.where(known, np.minimum(chosen, 1.0), np.nan)
-        read.append((one, values, np.where(known, best, -1)))
+        position = best_position(one.values["r2_dev"])  # [splits, targets]
+        values = {metric: np.minimum(at_position(one.values[metric], position), 1.0) for metric in metrics}
+        read.append((one, values, position))
     complete = {}
     for one, values, _ in read:
         own = np.isfinite(values[metrics[0]]).all(axis=0)

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ..wording import counted
+from .heads import estimator_panels, looks_of, median_of_many, of_many
 from .layer_axis import LayerAxis
 from .marks import dodge
 from .saving import FigureOf
-from .style import MAX_PANELS, Look, feature_looks, grid_columns, handle, panels, shorten, surround, title
+from .style import Look, handle, surround
 
 
 def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> FigureOf:
@@ -33,13 +34,8 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
     scores = scores[scores["alpha"].notna()]
     layers = LayerAxis.of(scores)
     n_targets, n_splits = scores["target"].nunique(), scores["split"].nunique()
-    keys = ["features", "layer", "target", "estimator", "split"]
-    if n_targets > MAX_PANELS:
-        keys.remove("target")
-        data = scores.groupby(keys, sort=False)["alpha"].median().reset_index()
-        data["target"] = f"median of {n_targets:,} targets"
-    else:
-        data = scores[[*keys, "alpha"]].reset_index(drop=True)
+    keys = ["features", "layer", "estimator", "split"]
+    data = median_of_many(scores[["target", *keys, "alpha"]].reset_index(drop=True), keys)
     infinite = int(np.isinf(data["alpha"]).sum())
     middle = data.groupby("estimator", sort=False)["alpha"].median()
     words = [f"{name}: median {value:.3g}" for name, value in middle.items()]
@@ -47,7 +43,7 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
         name="alphas",
         title="Chosen alphas per layer and split",
         caption=f"Penalty alpha that each fit chose. A dot is one of {counted(n_splits, 'split')}"
-        + ("" if n_targets <= MAX_PANELS else f", the median over {counted(n_targets, 'target')}")
+        + of_many(n_targets, ", the median over {}")
         + f"; {len(data):,} dots. No interval: all splits are shown. Alphas of different estimators have different "
         "units (scikit-learn's definitions)."
         + layers.one_layer_words
@@ -62,29 +58,21 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
 
 
 def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
-    looks = looks or feature_looks(data["features"])
-    targets, estimators = data["target"].unique(), list(data["estimator"].unique())
-    features = list(data["features"].unique())
-    grid = [(target, estimator) for target in targets for estimator in estimators]
-    columns = grid_columns(len(estimators))
-    height, extra = 26.0 if len(targets) > 1 else 45.0, 10.0 + layers.height
-    # alphas of different estimators have no common scale
-    share = (True, "col" if columns == len(estimators) else False)
-    figure, axes = panels(len(grid), columns, height, share, extra)
-    for axis, (target, estimator) in zip(axes, grid, strict=True):
-        of_estimator = data.loc[data["estimator"] == estimator, "alpha"]
+    looks = looks_of(data["features"], looks)
+    figure, made, columns = estimator_panels(data, layers, own_scale=True)
+    for axis, rows in made:
+        of_estimator = data.loc[data["estimator"] == rows["estimator"].iloc[0], "alpha"]
         finite = of_estimator[np.isfinite(of_estimator) & (of_estimator > 0)]
         ends = np.log10([finite.min(), finite.max()]) if len(finite) else np.zeros(2)
         top = 10.0 ** (ends[1] + 1.0)
-        for place, name in enumerate(features):
-            rows = (data["target"] == target) & (data["estimator"] == estimator) & (data["features"] == name)
-            own = data[rows]
-            x = layers.place(own) + layers.step * dodge(place, len(features))
+        for place, (name, look) in enumerate(looks.items()):
+            own = rows[rows["features"] == name]
+            x = layers.place(own) + layers.step * dodge(place, len(looks))
             known = np.isfinite(own["alpha"]).to_numpy()
-            dots = {"color": looks[name].colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
-            axis.scatter(x[known], own["alpha"][known], marker=looks[name].marker, **dots)
+            dots = {"color": look.colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
+            axis.scatter(x[known], own["alpha"][known], marker=look.marker, **dots)
             if not known.all():
-                crosses = {"marker": "x", "color": looks[name].colour, "s": 6, "lw": 0.7}
+                crosses = {"marker": "x", "color": look.colour, "s": 6, "lw": 0.7}
                 axis.scatter(x[~known], np.full((~known).sum(), top), **crosses)
         axis.set_yscale("log")
         # a power of ten at least is on the axis, so that it has a number
@@ -92,9 +80,8 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
         axis.set_ylim(10.0**low / 1.8, 1.8 * 10.0**high)
         axis.yaxis.set_major_formatter(powers)
         axis.yaxis.set_minor_formatter(NullFormatter())
-        title(axis, f"{shorten(target, 36 // columns)}, {estimator}", 50 // columns)
-    layers.mark(axes, columns)
-    entries = {name: handle(looks[name], line=False) for name in features}
+    layers.mark(figure.axes, columns)
+    entries = {name: handle(look, line=False) for name, look in looks.items()}
     surround(figure, layers.label, "alpha (logarithmic)", entries)
     return figure
 

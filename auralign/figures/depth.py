@@ -13,9 +13,10 @@ from ..errors import DataError
 from ..inference.resampling import FEWEST_SUBJECTS, paired_bootstrap
 from ..inference.statistics import benjamini_hochberg
 from ..wording import counted, listed
+from .heads import looks_of, rows_of
 from .marks import between, dodge
 from .saving import FigureOf
-from .style import SMALL, Look, feature_looks, handle, number, panels, shorten, surround
+from .style import SMALL, Look, handle, number, panels, shorten, surround
 
 ALL_MODELS = "(all models)"
 
@@ -63,7 +64,7 @@ def best_layer_by_region(
     DataError
         No feature set has two layers, no subject has targets in every region, or the reference is no region.
     """
-    data = depth_data(scores[scores["estimator"] == estimator], targets, metric, region, subject, reference)
+    data = depth_data(rows_of(scores, estimator=estimator), targets, metric, region, subject, reference)
     points = data[data["features"] != ALL_MODELS]
     n_subjects, regions = int(points["n_subjects"].min()), list(data["region"].unique())
     reference = data["reference"].iloc[0]
@@ -142,7 +143,7 @@ def _tested(a: pd.Series, b: pd.Series) -> dict:
 
 def _draw(data: pd.DataFrame, fdr: float, looks: dict[str, Look] | None) -> Figure:
     points, over_models = data[data["features"] != ALL_MODELS], data[data["features"] == ALL_MODELS]
-    looks = looks or feature_looks(points["features"])
+    looks = looks_of(points["features"], looks)
     regions, features = list(data["region"].unique()), list(points["features"].unique())
     figure, (axis,) = panels(1, height=60.0)
     for place, name in enumerate(features):

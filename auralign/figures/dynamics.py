@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from ..analysis.series import training_series
 from ..errors import DataError
 from ..wording import counted, listed
+from .heads import median_of_many, target_panels
 from .layer_axis import LayerAxis, layer_words, thinned
 from .marks import FLOOR, band_opacity, score_limits
 from .saving import FigureOf
@@ -65,9 +66,7 @@ def training_data(summary: pd.DataFrame, series: str, estimator: str, metric: st
         step=own["features"].map(known[series]), score=own[f"{metric}_median"], spread=own.get(f"{metric}_sd", np.nan)
     )
     n_targets = data["target"].nunique()
-    if n_targets > MAX_PANELS:
-        data = data.groupby(["layer", "step"]).median(numeric_only=True).reset_index()
-        data["target"] = f"median of {n_targets:,} targets"
+    data = median_of_many(data, ["layer", "step"])
     data = data.assign(low=data["score"] - data["spread"], high=data["score"] + data["spread"])
     data["n_targets"] = 1 if n_targets <= MAX_PANELS else n_targets
     layers = LayerAxis.of(own.assign(series=series), "series")
@@ -159,13 +158,13 @@ def _axis(data: pd.DataFrame) -> LayerAxis:
 
 
 def _draw_lines(data: pd.DataFrame, metric: str) -> Figure:
-    targets, layers = data["target"].unique(), list(data["layer"].unique())
+    layers = list(data["layer"].unique())
     names = dict(zip(layers, _axis(data).short(SERIES), strict=True))
     colours = dict(zip(layers, colormaps[COLOURS_OF_LAYERS](np.linspace(0.0, 0.8, len(layers))), strict=True))
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0)
-    for axis, target in zip(axes, targets, strict=True):
+    figure, made = target_panels(data)
+    for axis, rows in made:
         for place, layer in enumerate(layers):
-            own = data[(data["target"] == target) & (data["layer"] == layer)]
+            own = rows[rows["layer"] == layer]
             x, _ = _thousands(own["step"])
             marker = MARKERS[place % len(MARKERS)]
             axis.plot(
@@ -173,7 +172,7 @@ def _draw_lines(data: pd.DataFrame, metric: str) -> Figure:
             )
             opacity = band_opacity(len(layers))
             axis.fill_between(x, own["low"], own["high"], color=colours[layer], alpha=opacity, linewidth=0)
-        title(axis, target, 24 if len(targets) > 1 else 50)
+    axes = list(figure.axes)
     axes[0].set_ylim(*score_limits(data))
     entries = {}
     if len(layers) <= MAX_PANELS:

@@ -10,23 +10,24 @@ from ..analysis.aggregate import known_median, pivot, split_sizes
 from ..errors import DataError
 from ..inference.statistics import corrected_interval
 from ..wording import counted, listed
+from .heads import estimator_panels, finish_curves, looks_of, median_name, named_by, of_many, target_panels
 from .layer_axis import LayerAxis
 from .layers import layer_data
-from .marks import FLOOR, band_opacity, between, dodge, draw_curve, name_sets, score_limits
+from .marks import (
+    below_axis,
+    dodge,
+    draw_curves,
+    draw_tested,
+    score_limits,
+)
 from .saving import FigureOf
 from .style import (
     MAX_PANELS,
     METRICS,
-    PANEL_COLUMNS,
     Look,
-    feature_looks,
-    grid_columns,
     handle,
     number,
-    panels,
-    shorten,
     surround,
-    title,
 )
 
 
@@ -49,15 +50,14 @@ def estimator_layers(summary: pd.DataFrame, metric: str = "r2_corr", looks: dict
     data = pd.concat(parts, ignore_index=True)
     best = data.loc[data["score"].idxmax()]
     n_targets = summary["target"].nunique()
-    many = "" if n_targets <= MAX_PANELS else f"medians over {counted(n_targets, 'target')} of the "
-    below, n_splits = int((data["score"] < FLOOR).sum()), counted(int(data["n_splits"].max()), "split")
+    many = of_many(n_targets, "medians over {} of the ")
+    below, n_splits = below_axis(data["score"]), counted(int(data["n_splits"].max()), "split")
     return FigureOf(
-        name="estimators_layers" + ("" if metric == "r2_corr" else f"_{metric}"),
+        name=named_by("estimators_layers", metric),
         title=f"Score per layer, {' and '.join(estimators)} side by side",
         caption=f"Columns: {listed(estimators)}; rows: {counted(n_targets, 'target')}. Lines: {many}medians over "
         f"{n_splits} of {METRICS[metric]} on the test stimuli; bands: {many}standard deviation over splits on either "
-        "side; horizontal lines: feature sets with one layer."
-        + (f" {below} of {len(data)} points lie below the axis, which ends at {FLOOR}." if below else ""),
+        "side; horizontal lines: feature sets with one layer." + (f" {below}" if below else ""),
         alt=f"Line plots of score against layer for {listed(estimators)} side by side. Highest: {number(best.score)}, "
         f"{best.target}, {best.estimator}, {best.features} "
         f"{layers.at(best.features, best.layer)}.",
@@ -67,27 +67,12 @@ def estimator_layers(summary: pd.DataFrame, metric: str = "r2_corr", looks: dict
 
 
 def _draw_layers(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
-    looks = looks or feature_looks(data["features"])
-    targets, estimators = data["target"].unique(), data["estimator"].unique()
-    features = list(data["features"].unique())
-    grid = [(target, estimator) for target in targets for estimator in estimators]
-    columns = grid_columns(len(estimators))
-    figure, axes = panels(len(grid), columns, 26.0 if len(targets) > 1 else 45.0, extra=10.0 + layers.height)
-    several = bool((data["n_layers"] > 1).any())
-    for axis, (target, estimator) in zip(axes, grid, strict=True):
-        own = data[(data["target"] == target) & (data["estimator"] == estimator)]
-        for place, name in enumerate(features):
-            curve = own[own["features"] == name].sort_values("layer")
-            if len(curve):
-                draw_curve(axis, curve, name, looks[name], None if several else place, band_opacity(len(features)))
-        title(axis, f"{shorten(target, 36 // columns)}, {estimator}", 50 // columns)
-        if not several:
-            name_sets(axis, features)
-    if several:
-        layers.mark(axes, columns)
-    axes[0].set_ylim(*score_limits(data))
-    entries = {name: handle(looks[name]) for name in features if several}
-    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
+    looks, several = looks_of(data["features"], looks), bool((data["n_layers"] > 1).any())
+    figure, made, columns = estimator_panels(data, layers)
+    for axis, own in made:
+        draw_curves(axis, own, looks, several)
+    figure.axes[0].set_ylim(*score_limits(data))
+    finish_curves(figure, figure.axes, layers, looks, metric, several, columns)
     return figure
 
 
@@ -129,7 +114,7 @@ def estimator_differences(
     largest = data.loc[data["difference"].abs().idxmax()]
     n_targets, n_splits = scores["target"].nunique(), counted(int(data["n_splits"].max()), "split")
     above, below = int((away["difference"] > 0).sum()), int((away["difference"] < 0).sum())
-    many = "" if n_targets <= MAX_PANELS else f"of the median over {counted(n_targets, 'target')} "
+    many = of_many(n_targets, "of the median over {} ")
     return FigureOf(
         name=f"difference_{a}_{b}",
         title=f"{a} minus {b}, paired over splits",
@@ -164,7 +149,7 @@ def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: fl
         targets, n_targets = list(first.targets), 1
         if len(targets) > MAX_PANELS:
             difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
-            targets, n_targets = [f"median of {len(targets):,} targets"], len(targets)
+            targets, n_targets = [median_name(len(targets))], len(targets)
         n_layers, n_splits, _ = difference.shape
         flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
         low, high = corrected_interval(flat, *sizes, level)
@@ -179,28 +164,20 @@ def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: fl
 def _draw_differences(
     data: pd.DataFrame, a: str, b: str, metric: str, looks: dict[str, Look] | None, layers: LayerAxis
 ) -> Figure:
-    looks = looks or feature_looks(data["features"])
-    targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
-    for axis, target in zip(axes, targets, strict=True):
+    looks = looks_of(data["features"], looks)
+    figure, made = target_panels(data, layers)
+    for axis, rows in made:
         axis.axhline(0.0, color="0.6", linewidth=0.6)
-        for place, name in enumerate(features):
-            own = data[(data["target"] == target) & (data["features"] == name)]
-            if own.empty:
-                continue
-            x = layers.place(own) + layers.step * dodge(place, len(features))
-            error = between(own["difference"], own["low"], own["high"])
-            look, filled = looks[name], ((own["low"] > 0) | (own["high"] < 0)).to_numpy()
-            axis.errorbar(x, own["difference"], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
-            axis.scatter(
-                x, own["difference"], s=9, marker=look.marker, linewidths=0.7, edgecolors=look.colour, zorder=3,
-                facecolors=[look.colour if full else "white" for full in filled], label=name,
-            )  # fmt: skip
-        title(axis, target, 24 if len(targets) > 1 else 50)
-    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
+        for place, (name, look) in enumerate(looks.items()):
+            own = rows[rows["features"] == name]
+            if len(own):
+                x = layers.place(own) + layers.step * dodge(place, len(looks))
+                away = (own["low"] > 0) | (own["high"] < 0)
+                draw_tested(axis, x, own, "difference", away, look, name, 9.0)
+    layers.mark(figure.axes)
     # intervals of a few wild fits must not flatten all others: the axis holds the points
     end = max(1.3 * data["difference"].abs().max(), 0.02)
-    axes[0].set_ylim(-end, end)
-    entries = {name: handle(looks[name], line=False) for name in features}
+    figure.axes[0].set_ylim(-end, end)
+    entries = {name: handle(look, line=False) for name, look in looks.items()}
     surround(figure, layers.label, f"{a} minus {b}, {METRICS[metric].split(' (')[0]}", entries)
     return figure

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from .style import MM, SMALL, WIDTH, shorten
+from .style import MM, PANEL_COLUMNS, SMALL, WIDTH, shorten
 
 DEPTH = "relative depth of the layer (0 first, 1 last)"
 COUNTED = "layer (counted from 0)"
@@ -146,15 +146,16 @@ class LayerAxis:
         """Short names of the layers of a feature set, in their order."""
         return short_names(self._listed(features))
 
-    def mark(self, axes: Sequence[Axes], columns: int = 1) -> None:
+    def mark(self, axes: Sequence[Axes], columns: int | None = None) -> None:
         """Tick the x axis of panels that stand in some columns: at depths, or at as many names as fit, ends included.
 
         Parameters
         ----------
         axes : sequence of Axes
-        columns : int
-            Of panels, which says how wide one is.
+        columns : int, optional
+            Of panels, which says how wide one is; by default as many as `panels` makes.
         """
+        columns = columns or min(len(axes), PANEL_COLUMNS)
         if self.alone is None:
             for axis in axes:
                 axis.xaxis.set_major_locator(FixedLocator([0.0, 0.5, 1.0]) if self.relative else FixedLocator([0.0]))

@@ -10,21 +10,16 @@ from matplotlib.lines import Line2D
 
 from ..errors import DataError
 from ..wording import counted, listed
+from .heads import finish_curves, looks_of, median_of_many, named_by, of_many, rows_of, target_panels
 from .layer_axis import LayerAxis
-from .marks import FLOOR, band_opacity, draw_curve, name_sets, score_limits
+from .marks import below_axis, draw_curves, score_limits
 from .saving import FigureOf
 from .style import (
     BAND,
     MAX_PANELS,
     METRICS,
-    PANEL_COLUMNS,
     Look,
-    feature_looks,
-    handle,
     number,
-    panels,
-    surround,
-    title,
 )
 
 CEILING = Line2D([], [], color="0.45", linestyle=":", linewidth=1.0)
@@ -62,14 +57,12 @@ def layer_scores(
     ------
     DataError
     """
-    own = summary[summary["estimator"] == estimator]
+    own = rows_of(summary, estimator=estimator)
     layers = LayerAxis.of(own)
     data = layer_data(own, metric, layers)
-    if data.empty:
-        raise DataError(f"there are no scores of estimator {estimator!r}; there are {summary['estimator'].unique()}.")
     several = bool((data["n_layers"] > 1).any())
     n_splits, n_targets = int(data["n_splits"].max()), summary["target"].nunique()
-    many = "" if n_targets <= MAX_PANELS else f"medians over {counted(n_targets, 'target')} of the "
+    many = of_many(n_targets, "medians over {} of the ")
     n_sets = counted(data["features"].nunique(), "feature set")
     caption = (
         f"Score per layer, {estimator}; {counted(n_targets, 'target')}, {n_sets}. {'Lines' if several else 'Points'}: "
@@ -80,10 +73,9 @@ def layer_scores(
     caption += ". " + _ceiling_words(data)
     if several and (data["n_layers"] == 1).any():
         caption += f"Horizontal lines: one layer ({listed(data.loc[data['n_layers'] == 1, 'features'].unique())}). "
-    below = int((data["score"] < FLOOR).sum())
-    caption += f"{below} of {len(data)} points lie below the axis, which ends at {FLOOR}." if below else ""
+    caption += below_axis(data["score"])
     return FigureOf(
-        name=f"layers_{estimator}" + ("" if metric == "r2_corr" else f"_{metric}"),
+        name=named_by(f"layers_{estimator}", metric),
         title=f"Score per layer, {estimator}",
         caption=caption.strip(),
         alt=_alt(data, estimator, layers),
@@ -118,10 +110,8 @@ def layer_data(summary: pd.DataFrame, metric: str, layers: LayerAxis) -> pd.Data
     if metric != "r2_corr":
         known[["ceiling", "ceiling_low", "ceiling_high"]] = np.nan  # ceilings are of r2_corr
     n_targets = known["target"].nunique()
-    if n_targets > MAX_PANELS:
-        known = known.groupby(["features", "layer"], sort=False).median(numeric_only=True).reset_index()
-        known.insert(0, "target", f"median of {n_targets:,} targets")
-        known["n_splits"] = known["n_splits"].astype(int)
+    known = median_of_many(known, ["features", "layer"])
+    known["n_splits"] = known["n_splits"].astype(int)
     known["n_layers"] = known.groupby("features")["layer"].transform("nunique")
     known["x"] = layers.place(known)
     known["layer_name"] = layers.name_of(known)
@@ -134,27 +124,14 @@ def layer_data(summary: pd.DataFrame, metric: str, layers: LayerAxis) -> pd.Data
 
 def draw_layer_scores(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
     """Draw what `layer_data` laid out."""
-    looks = looks or feature_looks(data["features"])
-    targets, features = data["target"].unique(), list(data["features"].unique())
-    several = bool((data["n_layers"] > 1).any())
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
-    for axis, target in zip(axes, targets, strict=True):
-        own = data[data["target"] == target]
-        for place, name in enumerate(features):
-            curve = own[own["features"] == name].sort_values("layer")
-            if len(curve):
-                draw_curve(axis, curve, name, looks[name], None if several else place, band_opacity(len(features)))
+    looks, several = looks_of(data["features"], looks), bool((data["n_layers"] > 1).any())
+    figure, made = target_panels(data, layers)
+    for axis, own in made:
+        draw_curves(axis, own, looks, several)
         _draw_ceiling(axis, own.iloc[0])
-        title(axis, target, 24 if len(targets) > 1 else 50)
-        if not several:
-            name_sets(axis, features)
-    if several:
-        layers.mark(axes, min(len(axes), PANEL_COLUMNS))
-    axes[0].set_ylim(*score_limits(data))
-    entries = {name: handle(looks[name]) for name in features if several}
-    if data["ceiling"].notna().any():
-        entries["ceiling"] = CEILING
-    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
+    figure.axes[0].set_ylim(*score_limits(data))
+    entries = {"ceiling": CEILING} if data["ceiling"].notna().any() else {}
+    finish_curves(figure, figure.axes, layers, looks, metric, several, entries=entries)
     return figure
 
 

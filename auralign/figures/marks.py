@@ -45,6 +45,35 @@ def draw_curve(
         axis.fill_between(x, low, high, color=look.colour, alpha=band, linewidth=0)
 
 
+def draw_curves(axis: Axes, rows: pd.DataFrame, looks: dict[str, Look], several: bool) -> None:
+    """Draw every feature set in one panel (`draw_curve`); where none has several layers, side by side with its name."""
+    for place, (name, look) in enumerate(looks.items()):
+        curve = rows[rows["features"] == name].sort_values("layer")
+        if len(curve):
+            draw_curve(axis, curve, name, look, None if several else place, band_opacity(len(looks)))
+    if not several:
+        name_sets(axis, list(looks))
+
+
+def draw_tested(
+    axis: Axes, x: pd.Series, rows: pd.DataFrame, value: str, filled: pd.Series, look: Look, name: str, size: float
+) -> None:
+    """Draw points of the column `value` with bars from `low` to `high`; filled where something was found."""
+    error = between(rows[value], rows["low"], rows["high"])
+    faces = [look.colour if found else "white" for found in filled.astype(bool)]
+    axis.errorbar(x, rows[value], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
+    axis.scatter(
+        x, rows[value], s=size, marker=look.marker, facecolors=faces, edgecolors=look.colour, linewidths=0.7,
+        zorder=3, label=name,
+    )  # fmt: skip
+
+
+def below_axis(scores: pd.Series) -> str:
+    """A sentence for captions of figures whose axis does not hold all scores; empty where it does."""
+    below = int((scores < FLOOR).sum())
+    return f"{below} of {len(scores)} points lie below the axis, which ends at {FLOOR}." if below else ""
+
+
 def band_opacity(n: int) -> float:
     """Opacity of n bands that may lie on each other: many opaque ones would hide the lines."""
     return BAND * min(1.0, 4.0 / n)

@@ -10,9 +10,10 @@ from ..analysis.aggregate import split_sizes
 from ..analysis.standing import MANY_TARGETS, mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 from ..errors import DataError
 from ..wording import counted, listed
+from .heads import looks_of, rows_of
 from .marks import between
 from .saving import FigureOf
-from .style import BAND, MAX_PANELS, METRICS, Look, feature_looks, number, panels, shorten, surround, title
+from .style import BAND, MAX_PANELS, METRICS, Look, number, panels, shorten, surround, title
 
 
 def model_ranking(
@@ -53,7 +54,7 @@ def model_ranking(
     ------
     DataError
     """
-    own = scores[scores["estimator"] == estimator]
+    own = rows_of(scores, estimator=estimator)
     data = _over_splits(own, metric, level) if subject is None else _over_subjects(own, metric, targets, subject)
     if data.empty:
         raise DataError(f"there are no scores of estimator {estimator!r} and {metric!r}.")
@@ -124,7 +125,7 @@ def _by_target(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(data: pd.DataFrame, metric: str, looks: dict[str, Look] | None, roles: dict[str, str] | None) -> Figure:
-    looks = looks or feature_looks(data["features"], roles)
+    looks = looks_of(data["features"], looks, roles)
     targets = list(data["target"].unique())
     order = list(data[data["target"] == targets[0]].sort_values("rank")["features"])
     figure, axes = panels(len(targets), height=max(16.0, 6.0 + 4.0 * len(order)), extra=10.0)

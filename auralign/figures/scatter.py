@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from ..errors import DataError
 from ..wording import counted, listed
+from .heads import looks_of, rows_of
 from .marks import FLOOR, scatter_by
 from .saving import FigureOf
-from .style import MAX_PANELS, METRICS, SMALL, Look, feature_looks, handle, number, panels, shorten, surround
+from .style import MAX_PANELS, METRICS, SMALL, Look, handle, number, panels, shorten, surround
 
 
 def estimators_against(
@@ -53,7 +54,7 @@ def estimators_against(
 
 
 def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | None, metric: str) -> Figure:
-    looks = looks or feature_looks(data["features"])
+    looks = looks_of(data["features"], looks)
     figure, (axis,) = panels(1, height=78.0, extra=10.0)
     values = data[["x", "y"]].to_numpy()
     low, high = min(0.0, values.min()) - 0.03, max(values.max() * 1.03, 0.1)
@@ -62,7 +63,7 @@ def _draw_scatter(data: pd.DataFrame, a: str, b: str, looks: dict[str, Look] | N
     axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axis.set_xlabel(f"{a}: {METRICS[metric].split(' (')[0]}", fontsize=SMALL)
     axis.set_ylabel(f"{b}: {METRICS[metric].split(' (')[0]}", fontsize=SMALL)
-    surround(figure, entries={name: handle(looks[name], line=False) for name in data["features"].unique()})
+    surround(figure, entries={name: handle(look, line=False) for name, look in looks.items()})
     return figure
 
 
@@ -102,7 +103,7 @@ def component_scatter(
     absent = [name for pair in pairs for name in pair if name not in targets]
     if absent or not pairs:
         raise DataError(f"pairs of targets: {absent or 'none'}; there are {listed(targets, 20)}. Name pairs of these.")
-    own = summary[summary["estimator"] == estimator]
+    own = rows_of(summary, estimator=estimator)
     wide = own.pivot(index=["features", "layer"], columns="target", values=f"{metric}_median")
     parts = []
     for a, b in pairs:
@@ -128,7 +129,7 @@ def component_scatter(
 
 
 def _draw_components(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figure:
-    looks = looks or feature_looks(data["features"])
+    looks = looks_of(data["features"], looks)
     pairs = list(data[["target_x", "target_y"]].drop_duplicates().itertuples(index=False, name=None))
     figure, axes = panels(len(pairs), height=32.0 if len(pairs) > 1 else 70.0, share=(False, False))
     values = data[["x", "y"]].to_numpy()
@@ -142,5 +143,5 @@ def _draw_components(data: pd.DataFrame, looks: dict[str, Look] | None) -> Figur
         axis.locator_params(nbins=3)
         axis.set_xlabel(shorten(a, 24), fontsize=SMALL, labelpad=1)
         axis.set_ylabel(shorten(b, 24), fontsize=SMALL, labelpad=1)
-    surround(figure, entries={name: handle(looks[name], line=False) for name in data["features"].unique()})
+    surround(figure, entries={name: handle(look, line=False) for name, look in looks.items()})
     return figure

@@ -6,20 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import DataError
 from ..wording import counted
 from .contrast import text_on
+from .heads import looks_of, median_of_many, of_many, rows_of, target_panels
 from .layer_axis import LayerAxis
 from .marks import between, dodge, draw_curve
 from .saving import FigureOf
 from .style import (
     MAX_PANELS,
     MM,
-    PANEL_COLUMNS,
     SMALL,
     Look,
     colour_bar,
-    feature_looks,
     handle,
     number,
     panels,
@@ -124,9 +122,7 @@ def selection_agreement(selection: pd.DataFrame, estimator: str, across: str = "
     ------
     DataError
     """
-    own = selection[(selection["across"] == across) & (selection["estimator"] == estimator)]
-    if own.empty:
-        raise DataError(f"there is no selection of {estimator!r} across {across!r}: {selection['across'].unique()}.")
+    own = rows_of(selection, "selections", estimator=estimator, across=across)
     grouped = own.groupby(["features", "a", "b"], sort=False)
     data = grouped.agg(kuncheva=("kuncheva", "mean"), n_pairs=("n_pairs", "sum"), n_layers=("layer", "nunique"))
     data = data.reset_index()
@@ -153,54 +149,43 @@ def _across_splits(
     selection: pd.DataFrame, estimator: str, columns: dict[str, str]
 ) -> tuple[pd.DataFrame, LayerAxis, str, str]:
     """Take the rows across splits and condense many targets: table, layers, number of targets, what was done."""
-    own = selection[(selection["across"] == "split") & (selection["estimator"] == estimator)]
-    if own.empty:
-        raise DataError(f"there is no selection of {estimator!r} across splits: {selection['estimator'].unique()}.")
+    own = rows_of(selection, "selections", estimator=estimator, across="split")
     data = own[["target", "features", "layer", *columns]].rename(columns=columns).reset_index(drop=True)
     layers, n_targets = LayerAxis.of(own), data["target"].nunique()
-    if n_targets <= MAX_PANELS:
-        data.insert(3, "layer_name", layers.name_of(data))
-        return data, layers, counted(n_targets, "target"), ""
-    data = data.drop(columns="target").groupby(["features", "layer"], sort=False).median().reset_index()
-    data.insert(0, "target", f"median of {n_targets:,} targets")
+    data = median_of_many(data, ["features", "layer"])
     data.insert(3, "layer_name", layers.name_of(data))
-    return data, layers, counted(n_targets, "target"), "medians over targets of the "
+    return data, layers, counted(n_targets, "target"), of_many(n_targets, "medians over targets of the ")
 
 
 def _draw_counts(data: pd.DataFrame, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
-    looks = looks or feature_looks(data["features"])
-    targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
-    for axis, target in zip(axes, targets, strict=True):
-        for place, name in enumerate(features):
-            own = data[(data["target"] == target) & (data["features"] == name)]
+    looks = looks_of(data["features"], looks)
+    figure, made = target_panels(data, layers)
+    for axis, rows in made:
+        for place, (name, look) in enumerate(looks.items()):
+            own = rows[rows["features"] == name]
             error = between(own["n_selected"], own["low"], own["high"])
             axis.errorbar(
-                layers.place(own) + layers.step * dodge(place, len(features)), own["n_selected"], yerr=error,
-                color=looks[name].colour, marker=looks[name].marker, markersize=3, linestyle="none", elinewidth=0.7,
-                label=name,
+                layers.place(own) + layers.step * dodge(place, len(looks)), own["n_selected"], yerr=error,
+                color=look.colour, marker=look.marker, markersize=3, linestyle="none", elinewidth=0.7, label=name,
             )  # fmt: skip
-        title(axis, target, 24 if len(targets) > 1 else 50)
-    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
-    axes[0].set_ylim(bottom=0)
-    entries = {name: handle(looks[name], line=False) for name in features}
+    layers.mark(figure.axes)
+    figure.axes[0].set_ylim(bottom=0)
+    entries = {name: handle(look, line=False) for name, look in looks.items()}
     surround(figure, layers.label, "number of selected features", entries)
     return figure
 
 
 def _draw_stability(data: pd.DataFrame, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
-    looks = looks or feature_looks(data["features"])
-    targets, features = data["target"].unique(), list(data["features"].unique())
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
-    for axis, target in zip(axes, targets, strict=True):
-        for name in features:
-            own = data[(data["target"] == target) & (data["features"] == name)].sort_values("layer")
-            draw_curve(axis, own, name, looks[name])
-            axis.plot(own["x"], own["chance"], color=looks[name].colour, linestyle=":", linewidth=0.7)
-        title(axis, target, 24 if len(targets) > 1 else 50)
-    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
-    axes[0].set_ylim(min(-0.05, np.nanmin(data["chance"].to_numpy(), initial=0.0)), 1.02)
-    entries = {name: handle(looks[name]) for name in features}
+    looks = looks_of(data["features"], looks)
+    figure, made = target_panels(data, layers)
+    for axis, rows in made:
+        for name, look in looks.items():
+            own = rows[rows["features"] == name].sort_values("layer")
+            draw_curve(axis, own, name, look)
+            axis.plot(own["x"], own["chance"], color=look.colour, linestyle=":", linewidth=0.7)
+    layers.mark(figure.axes)
+    figure.axes[0].set_ylim(min(-0.05, np.nanmin(data["chance"].to_numpy(), initial=0.0)), 1.02)
+    entries = {name: handle(look) for name, look in looks.items()}
     surround(figure, layers.label, "stability of selection", entries)
     return figure
 

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from ..analysis.standing import FEWEST_SUBJECTS
 from ..errors import DataError
 from ..wording import counted, listed
+from .heads import finish_curves, looks_of, rows_of
 from .layer_axis import LayerAxis
-from .marks import band_opacity, draw_curve, name_sets, score_limits
+from .marks import draw_curves, score_limits
 from .saving import FigureOf
-from .style import MAX_PANELS, METRICS, PANEL_COLUMNS, Look, feature_looks, handle, number, panels, surround, title
+from .style import MAX_PANELS, METRICS, Look, number, panels, title
 
 ERRORS = {
     "sem_morey": "within-subject standard error of the mean (Cousineau, corrected by Morey)",
@@ -160,14 +161,7 @@ def region_layers(
 def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> pd.DataFrame:
     if error not in ERRORS:
         raise DataError(f"error: {error!r} is not one of {', '.join(ERRORS)}.")
-    own = table[(table["estimator"] == estimator) & (table["metric"] == metric)]
-    own = own.dropna(subset=["pooled"])
-    if own.empty:
-        raise DataError(
-            f"there are no rows of estimator {estimator!r} and metric {metric!r}; there are "
-            f"{table['estimator'].unique()} and {table['metric'].unique()}."
-        )
-    return own
+    return rows_of(table.dropna(subset=["pooled"]), "rows", estimator=estimator, metric=metric)
 
 
 def _people(summary: pd.DataFrame | None, estimator: str, metric: str, by: list[str]) -> pd.DataFrame | None:
@@ -207,31 +201,24 @@ def _draw(
     layers: LayerAxis,
     people: pd.DataFrame | None = None,
 ) -> Figure:
-    looks = looks or feature_looks(data["features"])
+    looks = looks_of(data["features"], looks)
     names = [None] if panel is None else list(data[panel].unique())
-    features = list(data["features"].unique())
     several = data.groupby("features")["layer"].nunique().max() > 1
     figure, axes = panels(len(names), height=30.0 if len(names) > 1 else 55.0, extra=10.0 + layers.height)
     for axis, name in zip(axes, names, strict=True):
         own = data if panel is None else data[data[panel] == name]
-        for place, feature_set in enumerate(features):
-            curve = own[own["features"] == feature_set].sort_values("layer")
+        draw_curves(axis, own, looks, several)
+        for place, (feature_set, look) in enumerate(looks.items()):
+            curve = own[own["features"] == feature_set]
             if len(curve):
-                look, opacity = looks[feature_set], band_opacity(len(features))
-                draw_curve(axis, curve, feature_set, look, None if several else place, opacity)
                 _draw_people(axis, people, curve, panel, None if several else place, look)
         if name is not None:
             title(axis, name)
-        if not several:
-            name_sets(axis, features)
-    if several:
-        layers.mark(axes, min(len(axes), PANEL_COLUMNS))
     everyone = data[["score", "low", "high"]]
     if people is not None:
         everyone = pd.concat([everyone, people[["score"]].assign(low=np.nan, high=np.nan)])
     axes[0].set_ylim(*score_limits(everyone))
-    entries = {name: handle(looks[name]) for name in features if several}
-    surround(figure, layers.label if several else "feature set (one layer each)", METRICS[metric], entries)
+    finish_curves(figure, axes, layers, looks, metric, several)
     return figure
 
 

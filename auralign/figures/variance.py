@@ -10,17 +10,16 @@ from matplotlib.lines import Line2D
 from ..analysis.layer_choice import optimism_rows
 from ..errors import DataError
 from ..wording import counted
+from .heads import looks_of, median_name, target_panels
 from .layer_axis import LayerAxis
-from .marks import between, dodge
+from .marks import dodge, draw_tested
 from .saving import FigureOf
 from .style import (
     COLOURS,
     GREYS,
     MAX_PANELS,
     METRICS,
-    PANEL_COLUMNS,
     Look,
-    feature_looks,
     handle,
     panels,
     shorten,
@@ -69,7 +68,7 @@ def unique_variance(
         groups = own.groupby(["adds", "layer"], sort=False)["unique"]
         quartiles = {name: groups.quantile(share) for name, share in (("unique", 0.5), ("low", 0.25), ("high", 0.75))}
         data = pd.DataFrame(quartiles).reset_index().assign(significant=True, n_targets=n_targets)
-        data.insert(0, "target", f"median of {n_targets:,} targets")
+        data.insert(0, "target", median_name(n_targets))
         interval = "points: medians over targets; bars: quartiles over targets"
     else:
         data = own[["target", "adds", "layer", "unique", "low", "high", "significant"]].assign(n_targets=1)
@@ -96,24 +95,16 @@ def unique_variance(
 
 
 def _draw_unique(data: pd.DataFrame, without: str, looks: dict[str, Look] | None, layers: LayerAxis) -> Figure:
-    looks = looks or feature_looks(data["adds"])
-    targets, names = data["target"].unique(), list(data["adds"].unique())
-    figure, axes = panels(len(targets), height=30.0 if len(targets) > 1 else 50.0, extra=10.0 + layers.height)
-    for axis, target in zip(axes, targets, strict=True):
+    looks = looks_of(data["adds"], looks)
+    figure, made = target_panels(data, layers)
+    for axis, rows in made:
         axis.axhline(0.0, color="0.6", linewidth=0.6)
-        for place, name in enumerate(names):
-            own = data[(data["target"] == target) & (data["adds"] == name)]
-            x, look = layers.place(own, "adds") + layers.step * dodge(place, len(names)), looks[name]
-            error = between(own["unique"], own["low"], own["high"])
-            faces = [look.colour if found else "white" for found in own["significant"].astype(bool)]
-            axis.errorbar(x, own["unique"], yerr=error, fmt="none", ecolor=look.colour, elinewidth=0.7)
-            axis.scatter(
-                x, own["unique"], s=10, marker=look.marker, facecolors=faces, edgecolors=look.colour, linewidths=0.7,
-                zorder=3, label=name,
-            )  # fmt: skip
-        title(axis, target, 24 if len(targets) > 1 else 50)
-    layers.mark(axes, min(len(axes), PANEL_COLUMNS))
-    entries = {name: handle(looks[name], line=False) for name in names}
+        for place, (name, look) in enumerate(looks.items()):
+            own = rows[rows["adds"] == name]
+            x = layers.place(own, "adds") + layers.step * dodge(place, len(looks))
+            draw_tested(axis, x, own, "unique", own["significant"], look, name, 10.0)
+    layers.mark(figure.axes)
+    entries = {name: handle(look, line=False) for name, look in looks.items()}
     surround(figure, layers.label, f"R² beyond {shorten(without, 30)}", entries)
     return figure
 

@@ -98,6 +98,33 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
     return table
 
 
+def read_numbers(path: Path, what: str, third: str) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Read a table of numbers: column `stimulus`, perhaps the key `third`, every other column a target or a unit.
+
+    Parameters
+    ----------
+    path, what, third
+        As `path`, `columns` and `third` of `read_table`.
+
+    Returns
+    -------
+    table : DataFrame
+    numbers : ndarray of int, shape (n_rows,)
+        Of the key `third`; 0 in all rows of a table without it.
+    columns : DataFrame
+        The others, with the rows of `table`.
+
+    Raises
+    ------
+    DataError
+        As of `read_table`, `whole_numbers` and `number_columns`; a column is the key of another kind of table.
+    """
+    table = read_table(path, "stimulus", columns=what, third=third)
+    refuse_columns(table, {"layer", "repetition", "time"} - {third}, what, path)
+    numbers = whole_numbers(table, third, path) if third in table else np.zeros(len(table), dtype=np.int64)
+    return table, numbers, number_columns(table, ("stimulus", third), what, path)
+
+
 def place(table: pd.DataFrame, rows: np.ndarray) -> str:
     """Name the first of some rows by its place in the file: `line 7`."""
     return f"{table.index.name} {table.index[int(np.flatnonzero(rows)[0])]}"

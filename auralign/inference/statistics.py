@@ -1,6 +1,7 @@
 """Tests and effect sizes between scores on the same splits, and the control of false discoveries."""
 
 import numpy as np
+from scipy.stats import false_discovery_control
 from scipy.stats import t as student_t
 
 from ..errors import DataError
@@ -177,15 +178,30 @@ def standardised_effect(difference: np.ndarray, n_train: Sizes, n_test: Sizes) -
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """Adjust p-values for the false discovery rate: p_(i) * m / i, made monotone from the largest down.
+    """Adjust p-values for the false discovery rate, by `scipy.stats.false_discovery_control`.
 
-    Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57:289-300. NaN stays NaN and is not counted.
+    Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57:289-300: p_(i) * m / i, made monotone from the largest down. NaN
+    stays NaN and is not counted, where scipy refuses it.
+
+    Parameters
+    ----------
+    p : ndarray, any shape
+        All of one family, between 0 and 1.
+
+    Returns
+    -------
+    ndarray, the same shape
+
+    Raises
+    ------
+    DataError
+        A value is below 0 or above 1.
     """
     p = np.asarray(p, dtype=float)
+    known = ~np.isnan(p)
+    if not ((p[known] >= 0.0) & (p[known] <= 1.0)).all():
+        raise DataError(f"p-values lie between 0 and 1, given: from {p[known].min():g} to {p[known].max():g}.")
     adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    if len(known):
-        order = known[np.argsort(p[known])[::-1]]
-        ranks = np.arange(len(known), 0, -1)
-        adjusted[order] = np.minimum.accumulate(p[order] * len(known) / ranks).clip(max=1.0)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known])
     return adjusted

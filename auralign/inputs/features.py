@@ -14,7 +14,7 @@ import xarray as xr
 from ..errors import DataError
 from ..extras import require
 from ..files.identifiers import normal_form, normalise
-from ..files.tabular import number_columns, read_table, refuse_columns, whole_numbers
+from ..files.tabular import read_numbers
 from .options import Features
 from .published.activations import open_activations
 from .published.song165 import acoustic_features
@@ -201,12 +201,7 @@ def _left_out(path: Path, md5: str, collected: set[str]) -> bool:
 
 def _from_table(path: Path) -> dict[int, Callable[[], xr.DataArray]]:
     """Open a table: column `stimulus`, optional column `layer`, every other column a unit."""
-    table = read_table(path, "stimulus", columns="unit", third="layer")
-    refuse_columns(table, ("repetition", "time"), "unit", path)
-    layer = np.zeros(len(table), dtype=np.int64)
-    if "layer" in table:
-        layer = whole_numbers(table, "layer", path)
-    units = number_columns(table, ("stimulus", "layer"), "unit", path)
+    table, layer, units = read_numbers(path, "unit", "layer")
     stimuli = table["stimulus"].to_numpy()
     return {
         int(index): partial(

@@ -11,13 +11,12 @@ from scipy.io import loadmat
 from ..datasets.building import fetch
 from ..errors import DataError, DatasetError
 from ..files.identifiers import near_names, normalise
-from ..files.tabular import number_columns, read_table, refuse_columns, refuse_repeated, whole_numbers
+from ..files.tabular import read_numbers, read_table, refuse_repeated
 from .options import Targets
 from .published.components import read_components
 from .published.song165 import read_song165
 from .published.voxels import read_voxels
 from .stimuli import stimulus_order
-from .usable_targets import usable_targets
 
 # names of the results' own columns
 RESERVED = {
@@ -28,19 +27,8 @@ RESERVED = {
 OF_SCORES = re.compile(r"(r2\w*|alpha|reliability)_(median|sd)")
 
 
-def read_targets(config: Targets) -> xr.DataArray:
-    """Read the responses of a comparison, every target of which must be usable.
-
-    Returns, raises
-    ---------------
-    As `read_responses`; also `DataError` where a value is missing or infinite, or a target is constant
-    (`usable_targets`).
-    """
-    return usable_targets(read_responses(config), config.path, "error", config.missing_repetitions).targets
-
-
 def read_responses(config: Targets) -> xr.DataArray:
-    """Read the responses of a comparison as they are.
+    """Read the responses of a comparison as they are; `usable_targets` says which of them can be used.
 
     Returns
     -------
@@ -161,12 +149,7 @@ def _voxels(dataset: Path) -> xr.DataArray:
 
 def _table(path: Path) -> xr.DataArray:
     """Read a table: column `stimulus`, optional column `repetition`, every other column a target."""
-    table = read_table(path, "stimulus", columns="target", third="repetition")
-    refuse_columns(table, ("layer", "time"), "target", path)
-    repetition = np.zeros(len(table), dtype=np.int64)
-    if "repetition" in table:
-        repetition = whole_numbers(table, "repetition", path)
-    columns = number_columns(table, ("stimulus", "repetition"), "target", path)
+    table, repetition, columns = read_numbers(path, "target", "repetition")
     numbers, stimuli = [int(number) for number in np.unique(repetition)], list(dict.fromkeys(table["stimulus"]))
     values = np.full((len(stimuli), columns.shape[1], len(numbers)), np.nan)
     position = {stimulus: row for row, stimulus in enumerate(stimuli)}

@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-import yaml
-
+from ..files.yaml_text import YamlError, read_yaml, write_yaml
 from ..runs.results import Results
 
 RECIPE = ("title", "licence", "citation")
@@ -44,7 +43,7 @@ def without_folders(value: object, folder: Path | None) -> object:
 def resolved_config(results: Results) -> str:
     """Return the configuration as YAML, with all defaults, paths relative to the project's folder."""
     config = without_folders(results.provenance["config"], project_folder(results))
-    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    return write_yaml(config, width=100)
 
 
 def inputs(results: Results) -> list[dict]:
@@ -65,8 +64,8 @@ def _recipe(dataset: Path) -> dict:
     """Read title, licence and citation from the recipe that lies beside a built dataset."""
     recipe = dataset.with_name(f"{dataset.name}.yml")
     try:
-        content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = read_yaml(recipe.read_text(encoding="utf-8")).content
+    except (OSError, UnicodeDecodeError, YamlError):
         return {}  # results may have been carried to another machine, without the recipes
     return {key: str(content[key]).strip() for key in RECIPE if key in content} if isinstance(content, dict) else {}
 
@@ -74,4 +73,4 @@ def _recipe(dataset: Path) -> dict:
 def feature_metadata(results: Results) -> str:
     """Return what the markers stored of themselves, as YAML."""
     metadata = without_folders(results.provenance.get("features", {}), project_folder(results))
-    return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=100)
+    return write_yaml(metadata, width=100)

@@ -18,7 +18,6 @@ from typing import Any
 import click
 import junifer
 import ruamel.yaml
-import yaml
 from junifer.cli.parser import parse_yaml
 from junifer.markers import BaseMarker
 from junifer.pipeline import PipelineComponentRegistry
@@ -26,6 +25,7 @@ from junifer.utils import raise_error
 
 import auralign
 from auralign.errors import did_you_mean
+from auralign.files.yaml_text import read_junifer_yaml
 
 from .yaml_shape import check_yaml
 
@@ -246,5 +246,5 @@ def _with(yaml_file: Path | None) -> list[str]:
     """Return what a YAML names under `with:`."""
     if yaml_file is None:
         return []
-    named = yaml.safe_load(yaml_file.read_text(encoding="utf-8")).get("with", [])
+    named = read_junifer_yaml(yaml_file.read_text(encoding="utf-8")).get("with", [])
     return [named] if isinstance(named, str) else list(named)

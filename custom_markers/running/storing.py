@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import yaml
 from junifer.storage import HDF5FeatureStorage
 
+from auralign.files.yaml_text import read_junifer_yaml
 from auralign.inputs.sounds import Sound, sounds_path, write_sound
 
 from .locks import exclusive
@@ -244,7 +244,7 @@ def refuse_leftovers(yaml_file: Path, stimuli: set[str]) -> None:
     ------
     StaleFeaturesError
     """
-    storage = (yaml.safe_load(Path(yaml_file).read_text(encoding="utf-8")).get("storage") or {}).get("uri")
+    storage = (read_junifer_yaml(Path(yaml_file).read_text(encoding="utf-8")).get("storage") or {}).get("uri")
     if storage is None:
         return
     uri = (Path(yaml_file).resolve().parent / storage).resolve()

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-from junifer.utils import yaml
 
 from auralign.errors import ConfigError, did_you_mean
+from auralign.files.yaml_text import read_junifer_yaml
 
 KEYS = ("with", "workdir", "datagrabber", "preprocess", "markers", "storage", "elements", "queue")
 
@@ -27,7 +27,7 @@ def check_yaml(yaml_file: Path, command: str) -> None:
     ConfigError
         A part is missing or of another shape, or there is nothing to collect.
     """
-    content = yaml.load(yaml_file)
+    content = read_junifer_yaml(yaml_file.read_text(encoding="utf-8"))
     for key in content:
         if str(key) not in KEYS and not str(key).startswith(("x-", ".", "_")):
             hint = did_you_mean(str(key), [known for known in KEYS if known not in content])

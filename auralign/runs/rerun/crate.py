@@ -1,12 +1,15 @@
 """Describing a result as an RO-Crate 1.1 (JSON-LD), which archives and catalogues of research data read.
 
-The terms are those of https://w3id.org/ro/crate/1.1: a root dataset with its files, and one action that made the result
-(software) from its inputs (objects), all taken from provenance.json.
+By `rocrate`, in the terms of https://w3id.org/ro/crate/1.1: a root dataset with its files, and one action that made the
+result (software) from its inputs (objects), all taken from provenance.json. Nothing is copied or looked up.
 """
 
 import json
 import os
 from pathlib import Path
+
+from rocrate.model import ContextEntity, File
+from rocrate.rocrate import ROCrate
 
 from ...errors import DataError
 from ...files.atomic import write_text_atomically
@@ -14,7 +17,7 @@ from ..input_files import locate, relocate_file
 from ..provenance import read_provenance
 
 NAME = "ro-crate-metadata.json"
-CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+VERSION = "1.1"
 # not in RO-Crate's own list of terms
 CHECKSUM = {"sha256": "https://schema.org/sha256"}
 NO_LICENCE = "No licence was given: ask the authors. Inputs have licences of their own."
@@ -56,15 +59,28 @@ def write_crate(results: Path, root: Path | None = None, licence: str = NO_LICEN
     results = Path(os.path.abspath(results))
     if not results.is_relative_to(root):
         raise DataError(f"{results}: the result does not lie in {root}, the folder to be described.")
-    outputs = [_output(file, root) for file in sorted(results.rglob("*")) if _is_content(file, results)]
+    crate = ROCrate(version=VERSION)
+    crate.metadata.extra_terms.update(CHECKSUM)
+    _describe(crate, provenance, licence)
     located = locate(provenance, results)
     inputs = [
-        _input(relocate_file(recorded, located), record, root) for recorded, record in provenance["inputs"].items()
+        crate.add(_input(crate, relocate_file(recorded, located), record, root))
+        for recorded, record in provenance["inputs"].items()
     ]
-    text = json.dumps(
-        {"@context": [CONTEXT, CHECKSUM], "@graph": _graph(provenance, inputs, outputs, licence)}, indent=2
+    files = (file for file in sorted(results.rglob("*")) if _is_content(file, results))
+    outputs = [crate.add(_output(crate, file, root)) for file in files]
+    crate.root_dataset["mentions"] = crate.add_action(
+        crate.add(_software(crate, provenance)),
+        "#comparison",
+        object=inputs,
+        result=outputs,
+        properties={
+            "name": f"compare {provenance['config']['name']}",
+            "description": provenance.get("command", ""),
+            "endTime": provenance["finished"],
+        },
     )
-    write_text_atomically(text + "\n", root / NAME)
+    write_text_atomically(json.dumps(crate.metadata.generate(), indent=2) + "\n", root / NAME)
     return root / NAME
 
 
@@ -73,63 +89,43 @@ def _is_content(file: Path, results: Path) -> bool:
     return not hidden and (file.is_file() or file.is_symlink()) and file.name != NAME
 
 
-def _graph(provenance: dict, inputs: list[dict], outputs: list[dict], licence: str) -> list[dict]:
-    name, code = provenance["config"]["name"], provenance["code"] or {"commit": "unknown"}
-    parts = [entity for entity in (*inputs, *outputs) if entity["@type"] == "File"]
-    software = {
-        "@id": "#auralign",
-        "@type": "SoftwareApplication",
-        "name": "auralign",
-        "softwareVersion": f"{provenance['versions']['auralign']}, commit {code['commit']}",
-        "softwareRequirements": [f"{package} {number}" for package, number in provenance["versions"].items() if number],
-    }
-    action = {
-        "@id": "#comparison",
-        "@type": "CreateAction",
-        "name": f"compare {name}",
-        "description": provenance.get("command", ""),
-        "endTime": provenance["finished"],
-        "instrument": {"@id": "#auralign"},
-        "object": _references(inputs),
-        "result": _references(outputs),
-    }
-    dataset = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": name,
-        "description": f"How well {', '.join(provenance['config']['features'])} predict responses "
-        f"({len(provenance['stimuli'])} stimuli, {len(provenance['splits'])} splits), cross-validated.",
-        "datePublished": provenance["finished"],
-        "license": {"@id": licence} if licence.startswith("https://") else licence,
-        "hasPart": _references(parts),
-        "mentions": {"@id": "#comparison"},
-    }
-    descriptor = {
-        "@id": NAME,
-        "@type": "CreativeWork",
-        "conformsTo": {"@id": CONTEXT.removesuffix("/context")},
-        "about": {"@id": "./"},
-    }
-    terms = [{"@id": licence, "@type": "CreativeWork", "name": licence}] if licence.startswith("https://") else []
-    return [descriptor, dataset, action, software, *terms, *inputs, *outputs]
+def _describe(crate: ROCrate, provenance: dict, licence: str) -> None:
+    """Say of the whole what it is, from when, and under which licence."""
+    crate.root_dataset["name"] = provenance["config"]["name"]
+    crate.root_dataset["description"] = (
+        f"How well {', '.join(provenance['config']['features'])} predict responses "
+        f"({len(provenance['stimuli'])} stimuli, {len(provenance['splits'])} splits), cross-validated."
+    )
+    # when the result was made, so that its description is the same whenever it is written
+    crate.root_dataset["datePublished"] = provenance["finished"]
+    crate.root_dataset["license"] = licence
+    if licence.startswith("https://"):
+        terms = ContextEntity(crate, licence, {"@type": "CreativeWork", "name": licence})
+        crate.root_dataset["license"] = crate.add(terms)
 
 
-def _references(entities: list[dict]) -> list[dict]:
-    return [{"@id": entity["@id"]} for entity in entities]
+def _software(crate: ROCrate, provenance: dict) -> ContextEntity:
+    versions, code = provenance["versions"], provenance["code"] or {"commit": "unknown"}
+    return ContextEntity(
+        crate,
+        "#auralign",
+        {
+            "@type": "SoftwareApplication",
+            "name": "auralign",
+            "softwareVersion": f"{versions['auralign']}, commit {code['commit']}",
+            "softwareRequirements": [f"{package} {number}" for package, number in versions.items() if number],
+        },
+    )
 
 
-def _output(file: Path, root: Path) -> dict:
-    entity = {"@id": file.relative_to(root).as_posix(), "@type": "File", "name": file.name}
-    return entity | ({"encodingFormat": TYPES[file.suffix]} if file.suffix in TYPES else {})
+def _output(crate: ROCrate, file: Path, root: Path) -> File:
+    kind = {"encodingFormat": TYPES[file.suffix]} if file.suffix in TYPES else {}
+    return File(crate, dest_path=file.relative_to(root), properties={"name": file.name} | kind)
 
 
-def _input(file: Path, record: dict, root: Path) -> dict:
+def _input(crate: ROCrate, file: Path, record: dict, root: Path) -> File | ContextEntity:
     """Describe an input file; one outside of the shared folder is only spoken of."""
-    inside = file.is_relative_to(root)
-    return {
-        "@id": file.relative_to(root).as_posix() if inside else f"#input-{record['sha256'][:16]}",
-        "@type": "File" if inside else "CreativeWork",
-        "name": file.name,
-        "contentSize": str(record["size"]),
-        "sha256": record["sha256"],
-    }
+    facts = {"name": file.name, "contentSize": str(record["size"]), "sha256": record["sha256"]}
+    if file.is_relative_to(root):
+        return File(crate, dest_path=file.relative_to(root), properties=facts)
+    return ContextEntity(crate, f"#input-{record['sha256'][:16]}", {"@type": "CreativeWork"} | facts)

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...config.models import Comparison
 from ...config.reading import read_config
 from ...errors import ConfigError
 from ...files.array_tables import side_files
+from ...files.yaml_text import YamlError, read_junifer_yaml
 from ..input_files import config_paths
 from .yaml_scalars import replace_values
 
@@ -163,8 +162,10 @@ def _add(known: dict[str, Path], name: str, path: Path) -> None:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_junifer_yaml(file.read_text(encoding="utf-8"))
+    except YamlError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not a YAML file that can be read: {error}") from error
     return content if isinstance(content, dict) else {}
 

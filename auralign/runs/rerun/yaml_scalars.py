@@ -4,9 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import yaml
-
 from ...errors import ConfigError
+from ...files.yaml_text import spans_of_values
 
 # a value that means the same without quotes: a name or a path that is no number, date or keyword
 _PLAIN = re.compile(r"(\.\./)*[A-Za-z][\w./-]*")
@@ -28,29 +27,15 @@ def replace_values(file: Path, values: dict[tuple, str]) -> str:
         A place is not written in the file as such (a YAML anchor stands there).
     """
     text = file.read_text(encoding="utf-8")
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
     spans = {}
-    for place, value in values.items():
-        node = _find(root, place)
-        if node is None:
+    for (place, value), span in zip(values.items(), spans_of_values(text, list(values)), strict=True):
+        if span is None:
             where = ".".join(str(part) for part in place)
             raise ConfigError(f"{file}: {where} is not written out there; write the value itself instead of an anchor.")
-        spans[node.start_mark.index, node.end_mark.index] = _written(value)
+        spans[span] = _written(value)
     for (start, end), value in sorted(spans.items(), reverse=True):
         text = text[:start] + value + text[end:]
     return text
-
-
-def _find(node: yaml.Node | None, place: tuple) -> yaml.ScalarNode | None:
-    """Find the scalar at a place; None where there is none."""
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == str(part)), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        else:
-            return None
-    return node if isinstance(node, yaml.ScalarNode) else None
 
 
 def _written(value: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from auralign.analysis.layer_choice import optimism, optimism_rows
+from auralign.analysis.nested_layers import at_position, best_position, most_chosen, nested_scores
 from auralign.analysis.standing import mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 
 
@@ -29,6 +30,26 @@ def test_medians_are_nested_of_the_layer_choices():
             assert np.median(values) == row["nested"]
             assert one.layers[one.shares(target).argmax()] == row["nested_layer"]
         assert one.shares().sum() == pytest.approx(1.0)
+
+
+def test_the_choice_is_one_in_arrays_and_in_rows():
+    scores = _scores()
+    scores.loc[scores["layer"] == 2, "r2_dev"] = np.nan  # a layer without a score
+    tied = (scores["split"] == 1) & (scores["layer"] != 2)
+    scores.loc[tied, "r2_dev"] = 0.5  # of equals the first
+    for one in nested_values(scores, ["r2_corr"]):
+        expected = nested_scores(scores, one.features, one.estimator, "r2_corr")
+        np.testing.assert_array_equal(one.values["r2_corr"], expected[one.targets].to_numpy())
+        assert (one.position[1] == 0).all()
+        often = most_chosen(scores, one.features, one.estimator)
+        assert [one.layers[one.shares(target).argmax()] for target in one.targets] == often[one.targets].tolist()
+
+
+def test_where_no_layer_has_a_score_there_is_no_position():
+    values = np.array([[np.nan, 1.0, np.nan, 2.0], [np.nan, 3.0, 0.0, 2.0]])
+    position = best_position(values)
+    assert position.tolist() == [-1, 1, 1, 0]
+    np.testing.assert_array_equal(at_position(10 * values, position), [np.nan, 30.0, 0.0, 20.0])
 
 
 def test_few_targets_are_averaged_and_many_summarised_by_their_median():

@@ -12,7 +12,7 @@ from auralign.errors import DataError
 from auralign.inputs.confounds import read_confounds
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features, Targets
-from auralign.inputs.responses import read_targets
+from auralign.inputs.responses import read_responses
 from auralign.inputs.stimuli import read_categories
 from auralign.runs.input_files import input_files
 
@@ -52,7 +52,7 @@ def responses(request, tmp_path) -> Path:
 
 
 def test_responses_are_those_of_the_array(responses):
-    targets = read_targets(Targets(kind="table", table=responses))
+    targets = read_responses(Targets(kind="table", table=responses))
     assert targets.stimulus.values.tolist() == ["stim9_a", "stim10_b", "stim11_c"]
     assert targets.target.values.tolist() == TARGETS
     np.testing.assert_array_equal(targets.values, VALUES[[1, 0, 2]])
@@ -99,7 +99,7 @@ def test_the_names_beside_an_array_are_inputs_of_the_run(tmp_path):
     )
     names = {"x.npy", "x.stimuli.tsv", "y.npy", "y.stimuli.tsv", "y.targets.tsv"}
     assert {file.name for file in input_files(read_config(config))} == names
-    assert read_targets(read_config(config).targets).roi.values.tolist() == ["p", "p"]
+    assert read_responses(read_config(config).targets).roi.values.tolist() == ["p", "p"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_the_names_beside_an_array_are_inputs_of_the_run(tmp_path):
 def test_an_archive_that_does_not_fit_is_refused(tmp_path, content, expected):
     np.savez(tmp_path / "y.npz", **content)
     with pytest.raises(DataError, match=expected) as error:
-        read_targets(Targets(kind="table", table=tmp_path / "y.npz"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.npz"))
     assert "y.npz" in str(error.value)
 
 
@@ -140,9 +140,9 @@ def test_names_beside_an_array_come_from_one_column(tmp_path):
     path = _write_npy(tmp_path / "y.npy", VALUES, "target", TARGETS)
     (tmp_path / "y.stimuli.tsv").write_text("stimulus\tstimulus\na\t1\nb\t2\nc\t3\n")
     with pytest.raises(DataError, match=r"y\.stimuli\.tsv: the column 'stimulus' is there more than once"):
-        read_targets(Targets(kind="table", table=path))
+        read_responses(Targets(kind="table", table=path))
     (tmp_path / "y.stimuli.tsv").write_text("stimulus \nb\na\nc\n")
-    assert read_targets(Targets(kind="table", table=path)).sel(stimulus="b").values.tolist() == VALUES[0].tolist()
+    assert read_responses(Targets(kind="table", table=path)).sel(stimulus="b").values.tolist() == VALUES[0].tolist()
 
 
 def test_files_that_are_missing_damaged_or_pickled_are_named(tmp_path):
@@ -150,27 +150,27 @@ def test_files_that_are_missing_damaged_or_pickled_are_named(tmp_path):
     with pytest.raises(
         DataError, match=r"no names of stimuli: write y\.stimuli\.tsv beside it, with the column `stimulus`"
     ):
-        read_targets(Targets(kind="table", table=tmp_path / "y.npy"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.npy"))
     np.save(tmp_path / "o.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="never unpickled"):
-        read_targets(Targets(kind="table", table=tmp_path / "o.npy"))
+        read_responses(Targets(kind="table", table=tmp_path / "o.npy"))
     for name in ("a.npy", "a.npz", "a.nc"):
         with pytest.raises(DataError, match="there is no such file"):
-            read_targets(Targets(kind="table", table=tmp_path / name))
+            read_responses(Targets(kind="table", table=tmp_path / name))
         for content in (b"", b"nothing like it", b"\x89HDF\r\n\x1a\n", b"CDF\x01"):
             (tmp_path / name).write_bytes(content)
             with pytest.raises(DataError, match=name):
-                read_targets(Targets(kind="table", table=tmp_path / name))
+                read_responses(Targets(kind="table", table=tmp_path / name))
     np.savez(tmp_path / "z.npz", values=VALUES)
     (tmp_path / "z.npz").rename(tmp_path / "z.npy")
     with pytest.raises(DataError, match=r"ends in \.npz"):
-        read_targets(Targets(kind="table", table=tmp_path / "z.npy"))
+        read_responses(Targets(kind="table", table=tmp_path / "z.npy"))
 
 
 def test_a_netcdf_without_the_dimensions_is_refused(tmp_path):
     xr.DataArray(VALUES, dims=("a", "b", "c"), name="r").to_netcdf(tmp_path / "y.nc", engine="h5netcdf")
     with pytest.raises(DataError, match=r"dimensions stimulus, target, repetition .*'r': \['a', 'b', 'c'\]"):
-        read_targets(Targets(kind="table", table=tmp_path / "y.nc"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.nc"))
 
 
 def test_names_cannot_come_from_an_array(tmp_path):

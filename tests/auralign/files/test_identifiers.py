@@ -15,7 +15,7 @@ from auralign.inputs.confounds import read_confounds
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features, Targets
 from auralign.inputs.published.responses import make_responses
-from auralign.inputs.responses import read_targets
+from auralign.inputs.responses import read_responses
 from auralign.inputs.stimuli import read_categories
 from auralign.inputs.study import load_study
 from auralign.runs.compare import run_comparison
@@ -59,7 +59,7 @@ def test_two_ids_that_become_one_are_an_error(tmp_path):
     table = tmp_path / "y.tsv"
     table.write_text("stimulus\ta\nx\t1\nx \t2\n")
     with pytest.raises(DataError, match=r"y\.tsv: two names of stimuli are the same"):
-        read_targets(Targets(kind="table", table=table))
+        read_responses(Targets(kind="table", table=table))
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_tables_of_categories_and_targets_say_what_is_written_there(tmp_path):
     (tmp_path / "y.tsv").write_text("stimulus\ta\nx\t1\ny\t2\n")
     (tmp_path / "m.tsv").write_text("target\troi\nA\tp\n")
     with pytest.raises(DataError, match=r"1 targets are not in the table: a\. 'A' is there .* capitals only"):
-        read_targets(Targets(kind="table", table=tmp_path / "y.tsv", target_table=tmp_path / "m.tsv"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.tsv", target_table=tmp_path / "m.tsv"))
 
 
 def test_categories_with_spaces_are_one_category(tmp_path):

@@ -18,8 +18,9 @@ from auralign.inputs.confounds import read_confounds
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features, Targets
 from auralign.inputs.published.results import read_output
-from auralign.inputs.responses import read_responses, read_targets
+from auralign.inputs.responses import read_responses
 from auralign.inputs.stimuli import read_categories
+from auralign.inputs.usable_targets import usable_targets
 
 
 def _file(folder: Path, name: str, content: str | bytes) -> Path:
@@ -48,7 +49,7 @@ def test_row_names_of_r_are_refused_and_named(tmp_path):
     assert "y.tsv: line 2 has 4 values, but the header has 3 names; so it is in every line" in message
     assert "R's write.table" in message and "row.names = FALSE" in message
     with pytest.raises(DataError, match=r"row\.names = FALSE"):
-        read_targets(Targets(kind="table", table=tmp_path / "y.tsv"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.tsv"))
     with pytest.raises(DataError, match=r"row\.names = FALSE"):
         read_features("x", Features(table=tmp_path / "y.tsv"))
     with pytest.raises(DataError, match=r"row\.names = FALSE"):
@@ -206,7 +207,7 @@ def test_an_empty_or_odd_repetition_is_named_with_its_line(tmp_path, value, says
     text = f"stimulus\trepetition\ta\nx\t1\t1\ny\t1\t2\n\nx\t2\t3\ny\t{value}\t4\n"
     path = _file(tmp_path, "y.tsv", text)
     with pytest.raises(DataError) as error:
-        read_targets(Targets(kind="table", table=path))
+        read_responses(Targets(kind="table", table=path))
     assert f"{path}: line 6 {says}; the column `repetition` must hold whole numbers from 0" in str(error.value)
 
 
@@ -225,10 +226,10 @@ def test_whole_numbers_may_have_a_point(tmp_path):
 def test_messages_have_the_tables_own_repetition_numbers(tmp_path):
     path = _file(tmp_path, "y.tsv", "stimulus\trepetition\ta\nx\t1\t1\ny\t1\t2\ny\t5\t3\n")
     with pytest.raises(DataError, match=r"repetition 5 has other stimuli than repetition 1: \['x'\]"):
-        read_targets(Targets(kind="table", table=path))
+        usable_targets(read_responses(Targets(kind="table", table=path)), path)
     path = _file(tmp_path, "y.tsv", "stimulus\trepetition\ta\nx\t1\t1\nx\t2\t2\ny\t1\t3\nx\t2\t4\n")
     with pytest.raises(DataError, match=r"the stimulus 'x' is there more than once in repetition 2 \(lines 3, 5\)"):
-        read_targets(Targets(kind="table", table=path))
+        read_responses(Targets(kind="table", table=path))
 
 
 @pytest.mark.parametrize(
@@ -244,12 +245,12 @@ def test_messages_have_the_tables_own_repetition_numbers(tmp_path):
 )
 def test_columns_of_responses_are_numbers(tmp_path, text, expected):
     with pytest.raises(DataError, match=expected):
-        read_targets(Targets(kind="table", table=_file(tmp_path, "y.tsv", text)))
+        read_responses(Targets(kind="table", table=_file(tmp_path, "y.tsv", text)))
 
 
 def test_large_whole_numbers_are_numbers(tmp_path):
     path = _file(tmp_path, "y.tsv", "stimulus\ta\nx\t99999999999999999999999\ny\t9007199254740993\n")
-    assert read_targets(Targets(kind="table", table=path)).values.ravel().tolist() == [
+    assert read_responses(Targets(kind="table", table=path)).values.ravel().tolist() == [
         float("99999999999999999999999"),
         2.0**53,
     ]

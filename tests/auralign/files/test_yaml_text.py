@@ -1,13 +1,16 @@
 """YAML that is read otherwise than it is meant: refused with line and column, and what to do."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
+from junifer.utils import yaml as junifer_yaml
 
 from auralign.config.reading import read_config
 from auralign.datasets.recipes import read_recipe
 from auralign.errors import ConfigError, DatasetError
-from auralign.files.yaml_text import YamlError, read_yaml
+from auralign.files.yaml_text import YamlError, read_junifer_yaml, read_yaml, write_yaml
 
 CONFIG = """name: minimal
 features:
@@ -111,3 +114,58 @@ def test_recipes_are_read_alike(tmp_path, small):
     line = 1 + recipe.read_text().splitlines().index("subsets: {no: [sounds]}")
     with pytest.raises(DatasetError, match=rf"line {line}, column 11: YAML reads `no` as a truth value"):
         read_recipe(recipe)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("y", "y"), ("N", "N"), ("_", "_"), ("1e3", "1e3"), ("1e-3", "1e-3"), ("1.0e3", "1.0e3"), ("0o12", "0o12"),
+        ("1.0e-3", 1e-3), (".5", 0.5), ("-.inf", float("-inf")), ("1_000", 1000), ("0x1F", 31), ("0b11", 3),
+        ("08", "08"), ("off", False), ("Yes", True), ("~", None), ("", None), ("2024-01-31", date(2024, 1, 31)),
+        ('"off"', "off"), ("'012'", "012"),
+    ],
+)  # fmt: skip
+def test_bare_words_mean_what_they_mean_to_pyyaml(text, value):
+    for written in (f"[{text}]", f"- {text}", f"%YAML 1.2\n---\n[{text}]"):
+        (read,) = read_yaml(written).content or [None]
+        assert (read, type(read)) == (value, type(value))
+        (by_pyyaml,) = yaml.safe_load(written) or [None]
+        assert (read, type(read)) == (by_pyyaml, type(by_pyyaml))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &x 1\nb: &x 2", r"line 2, column 4: the anchor &x is there twice\."),
+        ("a: &x {c: 1}\nb: {<<: *x, <<: *x}", r"line 2, column 13: .* '<<' is there twice\. .* <<: \[\*a, \*b\]"),
+        ("a: &x {b: 012}\nc: *x", r"line 1, column 11: YAML reads `012` as a number of base 8"),
+        ("a: 2024-13-45", r"line 1, column 4: YAML reads `2024-13-45` as a date, .*month must be"),
+        ("a: !!int x", r"line 1, column 4: YAML reads `x` as a number"),
+        ("a: !!python/object:os.system {}", r"could not determine a constructor"),
+    ],
+)
+def test_what_ruamel_would_let_pass_or_tell_without_a_place_is_refused(text, message):
+    with pytest.raises(YamlError, match=message):
+        read_yaml(text)
+
+
+def test_an_anchor_inside_itself_ends():
+    content = read_yaml("a: &x [*x]").content
+    assert content["a"][0] is content["a"]
+
+
+def test_what_is_written_is_read_back_in_its_order():
+    content = {"name": "x", "off": ["no", "012", "1:30", "2024-01-01", "y", "", "é", "a: b", "#c"], "b": {"c": None}}
+    content |= {"numbers": [1, 1e-5, 1e20, -0.5, True], "empty": [], "none": {}}
+    text = write_yaml(content)
+    assert read_yaml(text).content == content
+    assert list(read_yaml(text).content) == list(content)
+    assert yaml.safe_load(text) == content
+
+
+def test_a_junifer_yaml_is_read_as_junifer_reads_it():
+    text = "with: [a, b]\nmarkers: [{name: no, alpha: 1e-3, size: 012}]\n"
+    assert read_junifer_yaml(text) == junifer_yaml.load(text)
+    assert read_junifer_yaml(text)["markers"][0] == {"name": "no", "alpha": 0.001, "size": 12}
+    with pytest.raises(YamlError, match=r"line 1, column 7"):
+        read_junifer_yaml("a: [1,")

@@ -1,6 +1,7 @@
 """Resampling: enumeration of all draws and permutations, scipy and scikit-learn loops as oracles."""
 
 from itertools import permutations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,6 +92,36 @@ def test_other_intervals_equal_scipys(interval, method):
     width = theirs.high - theirs.low
     assert ours.low == pytest.approx(theirs.low, abs=0.01 * width)
     assert ours.high == pytest.approx(theirs.high, abs=0.01 * width)
+
+
+@pytest.mark.parametrize(("interval", "method"), [("bca", "BCa"), ("percentile", "percentile")])
+def test_other_intervals_are_scipys_of_the_draws_that_p_is_made_of(interval, method):
+    # whole numbers, of which means are exact: with 4 subjects 9 % of draws have the mean of all
+    difference = np.array([[1.0, 0.0], [2.0, 8.0], [5.0, -4.0], [8.0, 4.0]])
+    counts = np.random.default_rng(7).multinomial(4, np.full(4, 0.25), size=500)
+    means = counts @ difference / 4
+    assert (means == difference.mean(axis=0)).mean() > 0.05
+    expected = bootstrap(
+        (difference,),
+        np.mean,
+        axis=0,
+        n_resamples=0,
+        method=method,
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=means.T),
+    ).confidence_interval
+    for scale in (1.0, 0.1, 1 / 3):
+        result = paired_bootstrap(scale * difference + 0.7, np.full((4, 2), 0.7), 500, seed=7, interval=interval)
+        np.testing.assert_allclose(result.low, scale * expected.low, rtol=1e-12)
+        np.testing.assert_allclose(result.high, scale * expected.high, rtol=1e-12)
+
+
+@pytest.mark.parametrize("interval", ["bca", "percentile"])
+def test_rows_without_spread_have_an_interval_without_width(interval):
+    a = np.column_stack([np.full(6, 0.3), np.arange(6.0), np.zeros(6)])
+    result = paired_bootstrap(a, np.zeros((6, 3)), 99, interval=interval)
+    np.testing.assert_allclose(result.low[[0, 2]], [0.3, 0.0])
+    np.testing.assert_allclose(result.high[[0, 2]], [0.3, 0.0])
+    assert result.low[1] < 2.5 < result.high[1]
 
 
 def test_p_is_never_0_and_defined_where_draws_have_no_spread():

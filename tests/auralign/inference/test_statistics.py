@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from julearn.stats.corrected_ttest import corrected_ttest as julearn_ttest
+from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
 from auralign.errors import DataError
@@ -169,3 +170,19 @@ def test_benjamini_hochberg_equals_statsmodels_and_keeps_missing_values():
     with_nan = benjamini_hochberg(np.insert(p, 4, np.nan))
     assert np.isnan(with_nan[4])
     np.testing.assert_allclose(np.delete(with_nan, 4), benjamini_hochberg(p))
+
+
+def test_benjamini_hochberg_is_scipys_in_any_shape_with_ties_and_ends():
+    random = np.random.default_rng(2)
+    for p in (random.random(1), np.repeat(random.random(7), 3), np.append(random.random(20) ** 4, [0.0, 1.0, 1.0])):
+        np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p), rtol=0, atol=1e-15)
+    table = random.random((3, 4))
+    np.testing.assert_array_equal(benjamini_hochberg(table).ravel(), benjamini_hochberg(table.ravel()))
+    assert benjamini_hochberg(np.array([])).shape == (0,)
+    assert np.isnan(benjamini_hochberg(np.full(2, np.nan))).all()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, np.inf])
+def test_what_is_no_p_is_refused(wrong):
+    with pytest.raises(DataError, match=r"p-values lie between 0 and 1, given: from "):
+        benjamini_hochberg(np.array([0.5, wrong, np.nan]))

@@ -9,8 +9,9 @@ from auralign.config.reading import read_config
 from auralign.errors import DataError
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features, Targets
-from auralign.inputs.responses import read_targets
+from auralign.inputs.responses import read_responses
 from auralign.inputs.study import load_study
+from auralign.inputs.usable_targets import usable_targets
 
 
 def _cells(values: list[str], shape: tuple[int, int]) -> np.ndarray:
@@ -34,7 +35,7 @@ def components(tmp_path):
 
 
 def test_components_come_in_stimulus_order_by_id(components):
-    targets = read_targets(Targets(kind="components", dataset=components))
+    targets = read_responses(Targets(kind="components", dataset=components))
     assert list(targets.stimulus.values) == ["stim5_a", "stim28_b", "stim33_d", "stim102_c"]
     assert list(targets.target.values) == ["lowfreq", "speech"]
     np.testing.assert_array_equal(targets.values[:, :, 0], [[2, 3], [0, 1], [6, 7], [4, 5]])
@@ -42,22 +43,22 @@ def test_components_come_in_stimulus_order_by_id(components):
 
 def test_metadata_of_the_targets_become_coordinates(components):
     (components / "data" / "targets.tsv").write_text("target\tceiling\nspeech\t0.9\nlowfreq\t0.8\n")
-    targets = read_targets(Targets(kind="components", dataset=components))
+    targets = read_responses(Targets(kind="components", dataset=components))
     assert list(targets.ceiling.values) == [0.8, 0.9]
     (components / "data" / "targets.tsv").write_text("target\tceiling\nspeech\t0.9\n")
     with pytest.raises(DataError, match=r"targets\.tsv: 1 targets are not in the table: lowfreq"):
-        read_targets(Targets(kind="components", dataset=components))
+        read_responses(Targets(kind="components", dataset=components))
 
 
 def test_a_file_that_is_not_components_is_refused(components):
     (components / "data" / "components.mat").write_bytes(b"not a mat file" * 20)
     with pytest.raises(DataError, match=r"components\.mat: not the components file"):
-        read_targets(Targets(kind="components", dataset=components))
+        read_responses(Targets(kind="components", dataset=components))
 
 
 def test_the_real_components_have_the_published_facts(real_data, tmp_path):
     (tmp_path / "data").symlink_to(real_data)
-    targets = read_targets(Targets(kind="components", dataset=tmp_path))
+    targets = read_responses(Targets(kind="components", dataset=tmp_path))
     assert list(targets.target.values) == ["lowfreq", "highfreq", "envsounds", "pitch", "speech", "music"]
     assert targets.stimulus.values[0] == "stim5_alarm_clock"
     np.testing.assert_allclose(targets.values.max(axis=(0, 2)), 0.019099, atol=5e-7)
@@ -72,7 +73,7 @@ def test_voxels_keep_their_repetitions(tmp_path):
     np.save(tmp_path / "data" / "voxels.npy", values)
     (tmp_path / "data" / "voxels.tsv").write_text("target\tsubject\nv0\t1\nv1\t2\n")
     (tmp_path / "sounds" / "stimuli.tsv").write_text("stimulus\nstim9_a\nstim10_b\nstim11_c\n")
-    targets = read_targets(Targets(kind="voxels", dataset=tmp_path))
+    targets = read_responses(Targets(kind="voxels", dataset=tmp_path))
     assert targets.sizes == {"stimulus": 3, "target": 2, "repetition": 3}
     np.testing.assert_array_equal(targets.values.astype(np.float32), values)
     assert list(targets.subject.values) == [1, 2]
@@ -81,11 +82,11 @@ def test_voxels_keep_their_repetitions(tmp_path):
 def test_a_table_of_responses_may_have_repetitions(tmp_path):
     table = tmp_path / "y.tsv"
     table.write_text("stimulus\trepetition\ta\nx\t0\t1\ny\t0\t2\ny\t1\t3\nx\t1\t4\n")
-    targets = read_targets(Targets(kind="table", table=table))
+    targets = read_responses(Targets(kind="table", table=table))
     np.testing.assert_array_equal(targets.values[:, 0], [[1, 4], [2, 3]])
     table.write_text("stimulus\trepetition\ta\nx\t0\t1\ny\t0\t2\ny\t1\t3\n")
     with pytest.raises(DataError, match=r"repetition 1 has other stimuli than repetition 0: \['x'\]"):
-        read_targets(Targets(kind="table", table=table))
+        usable_targets(read_responses(Targets(kind="table", table=table)), table)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +106,12 @@ def test_a_table_of_responses_may_have_repetitions(tmp_path):
 def test_a_bad_table_of_responses_is_refused(tmp_path, text, expected):
     (tmp_path / "y.tsv").write_text(text)
     with pytest.raises(DataError, match=expected):
-        read_targets(Targets(kind="table", table=tmp_path / "y.tsv"))
+        usable_targets(read_responses(Targets(kind="table", table=tmp_path / "y.tsv")), tmp_path / "y.tsv")
 
 
 def test_ids_stay_what_they_are(tmp_path):
     (tmp_path / "y.csv").write_text("stimulus,NA,001\nNA,1,5\n007,2,6\nnull,3,9\n")
-    targets = read_targets(Targets(kind="table", table=tmp_path / "y.csv"))
+    targets = read_responses(Targets(kind="table", table=tmp_path / "y.csv"))
     assert list(targets.stimulus.values) == ["007", "NA", "null"]
     assert list(targets.target.values) == ["NA", "001"]
 
@@ -123,23 +124,23 @@ def test_damaged_arrays_are_refused_by_name(tmp_path, components):
     ):
         (components / "data" / "components.mat").write_bytes(content)
         with pytest.raises(DataError):
-            read_targets(Targets(kind="components", dataset=components))
+            read_responses(Targets(kind="components", dataset=components))
     for folder in ("data", "sounds"):
         (tmp_path / folder).mkdir(exist_ok=True)
     (tmp_path / "data" / "voxels.tsv").write_text("target\nv0\n")
     (tmp_path / "sounds" / "stimuli.tsv").write_text("stimulus\na\n")
     (tmp_path / "data" / "voxels.npy").write_bytes(b"")
     with pytest.raises(DataError, match=r"voxels\.npy: not an array file"):
-        read_targets(Targets(kind="voxels", dataset=tmp_path))
+        read_responses(Targets(kind="voxels", dataset=tmp_path))
     np.save(tmp_path / "data" / "voxels.npy", np.ones((1, 1, 1)) * 1j)
     with pytest.raises(DataError, match="complex"):
-        read_targets(Targets(kind="voxels", dataset=tmp_path))
+        read_responses(Targets(kind="voxels", dataset=tmp_path))
 
 
 def test_metadata_may_not_take_the_names_of_results(components):
     (components / "data" / "targets.tsv").write_text("target\talpha_median\nspeech\t0.9\nlowfreq\t0.8\n")
     with pytest.raises(DataError, match=r"targets\.tsv: the column 'alpha_median' would collide"):
-        read_targets(Targets(kind="components", dataset=components))
+        read_responses(Targets(kind="components", dataset=components))
 
 
 def test_a_table_of_features_may_have_layers(tmp_path):

@@ -18,8 +18,9 @@ from auralign.inputs.repetitions import (
     mean_response,
     predict_repetitions,
 )
-from auralign.inputs.responses import read_targets
+from auralign.inputs.responses import read_responses
 from auralign.inputs.study import load_study
+from auralign.inputs.usable_targets import usable_targets
 from auralign.runs.compare import run_comparison
 from auralign.scoring.ceilings import noise_corrected
 from auralign.scoring.scores import r2_corr
@@ -152,11 +153,11 @@ def test_an_absent_row_and_an_empty_cell_are_the_same_missing_repetition(tmp_pat
     rows = "stimulus\trepetition\ta\nx\t4\t1\ny\t4\t2\nz\t4\t7\ny\t9\t3\nz\t9\t5\n"
     (tmp_path / "y.tsv").write_text(rows)
     with pytest.raises(DataError, match=r"repetition 9 has other stimuli than repetition 4: \['x'\].*: available`"):
-        read_targets(Targets(kind="table", table=tmp_path / "y.tsv"))
-    targets = read_targets(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
+        usable_targets(read_responses(Targets(kind="table", table=tmp_path / "y.tsv")), tmp_path / "y.tsv")
+    targets = read_responses(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
     np.testing.assert_array_equal(targets.values[:, 0], [[1, np.nan], [2, 3], [7, 5]])
     (tmp_path / "y.tsv").write_text(rows + "x\t9\t\n")
-    same = read_targets(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
+    same = read_responses(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
     np.testing.assert_array_equal(same.values, targets.values)
 
 
@@ -164,7 +165,7 @@ def test_an_absent_row_and_an_empty_cell_are_the_same_missing_repetition(tmp_pat
 def test_a_repetition_that_is_no_number_is_named_with_its_line(tmp_path, cell, said):
     (tmp_path / "y.tsv").write_text(f"stimulus\trepetition\ta\nx\t1\t1\ny\t1\t2\nx\t2\t3\ny\t{cell}\t5\n")
     with pytest.raises(DataError, match=rf"y\.tsv: line 5 has .*{said}; .* whole numbers from 0"):
-        read_targets(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
+        read_responses(Targets(kind="table", table=tmp_path / "y.tsv", missing_repetitions="available"))
 
 
 def test_mean_and_effective_number_of_what_is_there():

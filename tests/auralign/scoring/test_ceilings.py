@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import bootstrap
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import ShuffleSplit
 
@@ -206,6 +207,25 @@ def test_the_interval_is_the_bootstrap_over_stimuli_in_blocks_as_in_one(monkeypa
     in_blocks = noise_ceiling(y, n_draws, level=0.8, seed=9)
     for name, values in result.items():
         np.testing.assert_allclose(in_blocks[name], values, rtol=1e-9)
+
+
+def test_the_interval_is_scipys_but_for_the_draws():
+    _, y = planted(60, 2, 0.4)
+    result = noise_ceiling(y, 20_000, level=0.9)
+    for target in range(2):
+        theirs = bootstrap(
+            tuple(y[:, target].T),
+            lambda *repetitions: by_definition(np.stack(repetitions, axis=1)),
+            paired=True,
+            vectorized=False,
+            confidence_level=0.9,
+            n_resamples=2000,
+            method="percentile",
+            random_state=np.random.default_rng(1),
+        ).confidence_interval
+        width = theirs.high - theirs.low
+        assert result["ceiling_low"][target] == pytest.approx(theirs.low, abs=0.05 * width)
+        assert result["ceiling_high"][target] == pytest.approx(theirs.high, abs=0.05 * width)
 
 
 def test_absent_and_constant_repetitions_do_not_count():

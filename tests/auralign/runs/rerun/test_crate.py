@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 import pytest
+from rocrate.rocrate import ROCrate
 
 from auralign.config.reading import read_config
 from auralign.errors import DataError
@@ -80,3 +81,25 @@ def test_results_outside_of_the_shared_folder_are_refused(results, tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(DataError, match="does not lie in"):
         write_crate(results, tmp_path / "other")
+
+
+def test_a_crate_is_the_same_whenever_it_is_written_and_names_files_as_addresses(results, tmp_path):
+    (results / "a figure, ä.svg").write_text("<svg/>")
+    first = write_crate(results, tmp_path).read_bytes()
+    assert write_crate(results, tmp_path).read_bytes() == first
+    _, entities = _read(tmp_path / "ro-crate-metadata.json")
+    assert entities["results/small/a%20figure%2C%20%C3%A4.svg"] == {
+        "@id": "results/small/a%20figure%2C%20%C3%A4.svg",
+        "@type": "File",
+        "name": "a figure, ä.svg",
+        "encodingFormat": "image/svg+xml",
+    }
+
+
+def test_a_crate_is_read_back_by_rocrate(results, tmp_path):
+    write_crate(results, tmp_path)
+    crate = ROCrate(tmp_path)
+    assert crate.name == "small"
+    action = crate.root_dataset["mentions"]
+    assert {part.id for part in action["object"]} == {"net.tsv", "plain.csv", "y.tsv"}
+    assert action["instrument"]["name"] == "auralign"

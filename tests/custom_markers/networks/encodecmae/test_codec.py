@@ -341,3 +341,40 @@ def test_untrained_marker_takes_an_encodec_configuration():
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(layers, expected, strict=True))
     with pytest.raises(ValueError, match="codec_filters: 3 is odd"):
         Marker(name="codec", checkpoint="untrained", config=config | {"codec_filters": 3})
+
+
+def transformers_encoder(codec: CodecFrontEnd, filters: int, features: int, strides=STRIDES, lstm_layers: int = 2):
+    """The encoder of the library transformers with a codec's weights."""
+    pytest.importorskip("transformers", reason="the extra `networks` is not installed")
+    from transformers import EncodecConfig
+    from transformers.models.encodec.modeling_encodec import EncodecEncoder
+
+    config = EncodecConfig(
+        num_filters=filters, hidden_size=features, upsampling_ratios=list(strides[::-1]), num_lstm_layers=lstm_layers
+    )
+    encoder = EncodecEncoder(config).eval()
+    renamed = {}
+    for name, value in codec.state_dict().items():
+        name = name.replace("model.model.", "layers.", 1).replace("conv.conv.", "conv.")
+        for ours, theirs in (("weight_g", "original0"), ("weight_v", "original1")):
+            name = name.replace(f".{ours}", f".parametrizations.weight.{theirs}")
+        renamed[name] = value
+    encoder.load_state_dict(renamed)
+    return encoder
+
+
+@pytest.mark.parametrize("samples", [1, 7, 47, 320, 641, 1500, 2049])
+def test_equals_transformers_encodec_with_the_same_weights(samples):
+    codec, wave = random_codec(4, 6), noise(samples)
+    with torch.no_grad():
+        expected = transformers_encoder(codec, 4, 6).double()(wave[:, None].double())[0].T.numpy()
+    got = run_in_float64(codec, wave)
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+def test_the_full_size_equals_transformers_encodec():
+    codec, wave = random_codec(32, 128), noise(3000)
+    with torch.no_grad():
+        expected = transformers_encoder(codec, 32, 128)(wave[:, None])[0].T.numpy()
+    assert np.abs(run(codec, wave)[0].numpy() - expected).max() < 1e-5 * np.abs(expected).max()

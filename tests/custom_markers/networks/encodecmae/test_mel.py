@@ -118,3 +118,28 @@ def test_equals_the_published_extractor(file, n_mels):
         expected = goldens[f"{stimulus}/mel"]
         assert got.shape == expected.shape
         assert np.abs(got - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("n_mels", [64, 256])
+def test_equals_torchaudios_kaldi_filter_bank(n_mels):
+    """An optional oracle: torchaudio is no dependency."""
+    try:
+        from torchaudio.compliance import kaldi
+    except (ImportError, OSError) as error:  # OSError: a torchaudio for another PyTorch
+        pytest.skip(f"torchaudio, an optional oracle, cannot be imported: {error}")
+    wave = torch.from_numpy(np.random.default_rng(5).normal(0, 0.1, (1, 24_000)).astype(np.float32))
+    expected = kaldi.fbank(
+        wave,
+        sample_frequency=24_000.0,
+        frame_length=1000 * (WINDOW + 0.5) / 24_000,  # whole samples are cut off
+        frame_shift=1000 * (HOP + 0.5) / 24_000,
+        num_mel_bins=n_mels,
+        low_freq=20.0,
+        high_freq=12_000.0,
+        window_type="hanning",
+        dither=0.0,
+        use_energy=False,
+    )
+    got = normalised_mel(wave, n_mels)[0]
+    assert got.shape == expected.shape
+    assert torch.abs(got - (expected + 6.12) / 4.82).max() < 1e-5
