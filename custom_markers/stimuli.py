@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from junifer.api.decorators import register_datagrabber
 from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_type
 from pydantic import PrivateAttr
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from auralign.files.identifiers import normal_form, shown
 from auralign.inputs.stimuli import stimulus_order
 
 from .marker.fields import ParameterFields
+from .marker.registration import register_datagrabber
 from .running.preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
 from .running.storing import refuse_leftovers
 from .sounds.presence import is_absent_annexed

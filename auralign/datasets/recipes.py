@@ -15,7 +15,6 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_val
 from ..errors import DataError, DatasetError
 from ..files.text_tables import open_text
 from ..files.yaml_text import YamlError, read_yaml
-from ..phantom import study as phantom
 
 
 class Section(BaseModel, extra="forbid", frozen=True):
@@ -112,7 +111,12 @@ class Recipe(Section):
             if row["kind"] == "file":
                 del row["kind"]  # what every row was before there were others
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(f"{text} {phantom.VERSION if self.generator else ''}".encode()).hexdigest()
+        version = ""
+        if self.generator:
+            from ..phantom import study as phantom  # with pandas and scipy, which no other recipe needs
+
+            version = phantom.VERSION
+        return hashlib.sha256(f"{text} {version}".encode()).hexdigest()
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:

@@ -1,5 +1,7 @@
 """Tables as text: encoding, separator, and as many values in every line as the header has names."""
 
+from __future__ import annotations  # pandas is imported when a table is made of the text: datasets need none
+
 import csv
 import gzip
 import io
@@ -10,12 +12,14 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # by ending of the file (before .gz): the separators that it may have, the most likely one first. In a .csv file written
 # where the comma is the decimal sign, semicolons part the values.
@@ -76,6 +80,8 @@ class TextTable:
         DataError
             pandas cannot read it, or would only with a warning.
         """
+        import pandas as pd
+
         options = {"index_col": False, "float_precision": "round_trip", "low_memory": False, **options}
         try:
             with warnings.catch_warnings():
@@ -105,6 +111,8 @@ class TextTable:
             As `frame` reads it, every number a float. None where values are quoted, or one is not plainly a number:
             `frame` decides on these.
         """
+        import pandas as pd
+
         if _has_quotes(self._text, self._quoting):
             return None
         values = np.empty((len(self.lines), len(self.header) - len(text)))

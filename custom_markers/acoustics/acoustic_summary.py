@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from junifer.api.decorators import register_marker
 
 from ..marker.base import AudioMarker
+from ..marker.registration import register_marker
 from ..running.preflight import MissingInputs
 from ..sounds.audio import AudioError
 from ..weights.record import cache_folder

@@ -4,9 +4,9 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
-from junifer.api.decorators import register_marker
 
 from ..marker.base import AudioMarker
+from ..marker.registration import register_marker
 from .cochleagram import SAMPLE_RATE, cochleagram, resample_polyphase
 from .modulation import modulation_power
 

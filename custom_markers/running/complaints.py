@@ -19,7 +19,6 @@ import click
 import junifer
 import ruamel.yaml
 import yaml
-from junifer.cli.parser import parse_yaml
 from junifer.pipeline import PipelineComponentRegistry
 from junifer.utils import raise_error
 
@@ -182,6 +181,8 @@ def _missing_module(error: BaseException, frame: FrameType, yaml_file: Path | No
 
 def _missing_file(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
     """Explain a file of `with:` that is not there."""
+    from junifer.cli.parser import parse_yaml  # a junifer command has imported it; for others it takes seconds
+
     if frame.f_code is not parse_yaml.__code__ or not str(error).startswith("File in 'with' section"):
         return None
     missing = Path(str(error).partition(": ")[2])

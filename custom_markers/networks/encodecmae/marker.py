@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
 from ...marker.fields import parameters_of
 from ...marker.hooks import Stage
+from ...marker.registration import register_marker
 from ...marker.torch_marker import TorchMarker
 from ...running.preflight import MissingInputs, beside_yaml
 from ...sounds.audio import AudioError, TooShortError

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
 from ...marker.hooks import Stage, record
+from ...marker.registration import register_marker
 from ...marker.torch_marker import TorchMarker, state_sha256
 from ...running.preflight import MissingInputs, beside_yaml
 
