@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from ..errors import ConfigError
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
-from ..options import Options
-from ..scoring.metrics import Metric
 from .aggregate import split_sizes
 from .nested_layers import most_chosen, nested_scores
+from .paired_test_options import Selector, Test
 
 KEYS = ["features", "layer", "estimator"]
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -35,26 +31,6 @@ DETAILS = [
 ]
 # stands for the layer, while rows are paired, where every split has its own
 NESTED = -1
-
-
-class Selector(Options):
-    """Rows of the scores on one side of a test; what is not said is matched between both sides.
-
-    `layer: nested` is chosen split by split inside the development stimuli, `layer: best` on the test stimuli.
-    """
-
-    features: str | None = None
-    layer: Annotated[int, Field(strict=True, ge=0)] | Literal["nested", "best"] | None = None
-    estimator: str | None = None
-
-
-class Test(Options):
-    """One comparison of two selections of scores, paired over splits."""
-
-    # by default the primary metric of the comparison
-    metric: Metric | None = None
-    a: Selector
-    b: Selector
 
 
 def _select(summary: pd.DataFrame, selector: Selector, metric: str) -> pd.DataFrame:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from julearn import PipelineCreator
-from julearn.pipeline import TargetPipelineCreator
-from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from ..inputs.confounds import remove_confounds
 from ..inputs.repetitions import development_repetitions
 
 if TYPE_CHECKING:
+    from julearn import PipelineCreator
+    from sklearn.base import BaseEstimator
+
     from ..inputs.study import Layer, Study
     from .encoding.options import Encoding
 
@@ -95,6 +95,9 @@ class Preparation:
 
     def pipeline(self, model: BaseEstimator) -> PipelineCreator:
         """Put the same preparation before an estimator, as steps of julearn's pipeline."""
+        from julearn import PipelineCreator  # solvers that are called directly need none
+        from julearn.pipeline import TargetPipelineCreator
+
         creator = PipelineCreator(problem_type="regression")
         removed = () if self.removal is None else self.removal.apply_to
         if "x" in removed:

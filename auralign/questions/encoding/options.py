@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ...analysis.hypothesis_options import Hypothesis
-from ...analysis.paired_tests import Test
+from ...analysis.paired_test_options import Test
 from ...estimators.options import Estimator
 from ...inputs.options import Inputs
 from ...options import Name, Options, Seed
