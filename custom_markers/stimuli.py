@@ -192,7 +192,7 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         """Return the stimulus ids in order."""
         return list(self._stimuli())
 
-    def get_item(self, stimulus: str) -> dict[str, dict]:
+    def get_item(self, stimulus: str) -> dict[str, dict]:  # type: ignore[override]  # junifer gives keys by name
         """Return the path of one stimulus, fetched if need be."""
         paths = self._stimuli()
         if stimulus not in paths:
@@ -209,7 +209,9 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
             return {}
         return {name: self._paths[name] for name in order[order.index(stimulus) + 1 :][:LOOK_AHEAD]}
 
-    def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
+    def update_meta(  # type: ignore[override]  # a data grabber is never handed the list that data readers are
+        self, input: dict, step_name: str, **kwargs: Any
+    ) -> None:
         """Describe the stimuli in the metadata, without paths: moving a study must not make its features stale."""
         super().update_meta(input, step_name, **kwargs)
         meta = input["meta"][step_name]

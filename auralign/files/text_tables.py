@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,8 @@ _OTHER_FORMATS = {
     b"<html": "a web page, not the table that it may offer; download the table itself",
 }
 _NUMBER = r"[-+]?\d*\d"
+# of the module csv: QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONNUMERIC, QUOTE_NONE
+Quoting = Literal[0, 1, 2, 3]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class TextTable:
     header: list[str]
     lines: np.ndarray
     _text: str
-    _quoting: int
+    _quoting: Quoting
 
     def frame(self, **options: Any) -> pd.DataFrame:
         """Read the values with pandas, whose warnings are errors; numbers are rounded correctly to the last bit.
@@ -149,7 +151,7 @@ class TextTable:
         return [dict(zip(self.header, row, strict=True)) for row in rows[1:]]
 
 
-def open_text(path: Path, keys: tuple[str, ...] = (), quoting: int = csv.QUOTE_MINIMAL) -> TextTable:
+def open_text(path: Path, keys: Sequence[str] = (), quoting: Quoting = csv.QUOTE_MINIMAL) -> TextTable:
     """Open a table of text and count the values of every line.
 
     Parameters
@@ -225,7 +227,7 @@ def why_absent(path: Path, what: str = "table") -> str:
     return f"a link to {target}, where there is nothing. Put the {what} there, or replace the link by it."
 
 
-def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> str:
+def _separator(path: Path, text: str, allowed: str, keys: Sequence[str]) -> str:
     """Find the separator among the allowed ones, by the header; name another one that parts it."""
     first = next(line for line in text.splitlines() if line.strip())
     if re.fullmatch(r"#.*|sep=.", first.strip()):
@@ -250,7 +252,7 @@ def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> st
     return found
 
 
-def _count(path: Path, text: str, separator: str, quoting: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _count(path: Path, text: str, separator: str, quoting: Quoting) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Count the values of every line that is not empty: names of the header, numbers of values, numbers of lines."""
     header: list[str] | None = None
     counts, lines, before = [], [], 0
@@ -280,7 +282,7 @@ def _count(path: Path, text: str, separator: str, quoting: int) -> tuple[list[st
 
 
 def _miscounted(
-    path: Path, text: str, separator: str, quoting: int, header: list[str], counts: np.ndarray, lines: np.ndarray
+    path: Path, text: str, separator: str, quoting: Quoting, header: list[str], counts: np.ndarray, lines: np.ndarray
 ) -> str:
     """Say which line has another number of values than the header has names, and what may have happened."""
     wrong = counts != len(header)
@@ -322,7 +324,7 @@ def _decimal_comma(values: list[str], header: list[str]) -> bool:
     return 0 < surplus <= sum(whole) // 2 and whole[-1] and whole[-2]
 
 
-def _has_quotes(text: str, quoting: int) -> bool:
+def _has_quotes(text: str, quoting: Quoting) -> bool:
     return quoting != csv.QUOTE_NONE and '"' in text
 
 

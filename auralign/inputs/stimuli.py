@@ -15,9 +15,9 @@ def stimulus_order(stimuli: Iterable[str]) -> list[str]:
     name.
     """
     stimuli = [str(stimulus) for stimulus in stimuli]
-    numbers = [re.match(r"stim(\d+)_", stimulus) for stimulus in stimuli]
-    if all(numbers):
-        return [s for _, s in sorted((int(match.group(1)), s) for match, s in zip(numbers, stimuli, strict=True))]
+    numbered = [(int(match[1]), stimulus) for stimulus in stimuli if (match := re.match(r"stim(\d+)_", stimulus))]
+    if len(numbered) == len(stimuli):
+        return [stimulus for _, stimulus in sorted(numbered)]
     return sorted(stimuli)
 
 

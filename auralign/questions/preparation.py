@@ -84,8 +84,9 @@ class Preparation:
 
         A repetition that a stimulus lacks is NaN, and stays so; the others are prepared without it.
         """
-        removed = self.removal is not None and "y" in self.removal.apply_to
-        return development_repetitions(y, *split, self.removal.confounds if removed else None)
+        removal = self.removal
+        confounds = removal.confounds if removal is not None and "y" in removal.apply_to else None
+        return development_repetitions(y, *split, confounds)
 
     def _without_confounds(self, side: str, values: np.ndarray, split: Split) -> Parts:
         development, test = split

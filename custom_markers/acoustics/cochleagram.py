@@ -31,7 +31,7 @@ EXPONENT = 0.3
 CHANNEL_BLOCK = 32
 
 
-def erb(hertz: np.ndarray) -> np.ndarray:
+def erb(hertz: float | np.ndarray) -> np.ndarray:
     """E(f) = 9.265 ln(1 + f / (24.7 * 9.265)): frequency in Hz to the scale of equivalent rectangular bandwidths."""
     return 9.265 * np.log1p(np.asarray(hertz) / (24.7 * 9.265))
 

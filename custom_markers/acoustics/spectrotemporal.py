@@ -1,5 +1,6 @@
 """The SpectroTemporal baseline: spectrotemporal modulation of the cochleagram, without any learning."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -10,7 +11,7 @@ from ..marker.registration import register_marker
 from .cochleagram import SAMPLE_RATE, cochleagram, resample_polyphase
 from .modulation import modulation_power
 
-COMPRESSIONS = {"power": np.copy, "sqrt": np.sqrt, "log": np.log}
+COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"power": np.copy, "sqrt": np.sqrt, "log": np.log}
 
 
 @lru_cache(maxsize=1)

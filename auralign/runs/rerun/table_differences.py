@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class _Rows:
 
     def __init__(self, old: Path, new: Path) -> None:
         self._labels: list[np.ndarray] = []
-        keys = [0, 0]
+        keys: list[Any] = [0, 0]
         for name in IDENTITY:
             columns = [read_column(path, name) for path in (old, new)]
             if (columns[0].labels is None) != (columns[1].labels is None):
@@ -78,7 +79,8 @@ class _Rows:
                 codes = codes if column.labels is None else codes[column.values]
                 keys[side] = keys[side] * len(union) + codes.astype(np.int64)
             self._labels.append(union)
-        self.old, self.new = keys
+        self.old: np.ndarray = keys[0]
+        self.new: np.ndarray = keys[1]
         for path, key in ((old, self.old), (new, self.new)):
             ordered = np.sort(key)
             twice = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -109,10 +111,11 @@ def compare_tables(old: Path, new: Path) -> TableDifference:
         A table cannot be read, lacks a column that says what its rows are of, or has a row twice.
     """
     rows = _Rows(old, new)
-    n_rows, taken = len(rows.old), (slice(None), slice(None))
+    n_rows = len(rows.old)
+    taken: tuple[Any, Any] = (slice(None), slice(None))
     if not np.array_equal(rows.old, rows.new):
-        _, *taken = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
-        n_rows = len(taken[0])
+        _, of_old, of_new = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
+        n_rows, taken = len(of_old), (of_old, of_new)
     columns = [[name for name in column_names(path) if name not in IDENTITY] for path in (old, new)]
     both = [name for name in columns[0] if name in columns[1]]
     return TableDifference(
