@@ -8,17 +8,15 @@ import marshal
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from pydantic import BaseModel
 
 from ..inputs.arrays import StoredArray, sha256_of_array
-
-if TYPE_CHECKING:
-    from importlib.abc import InspectLoader
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 # whatever this module imports from the package, directly or not, makes the numbers of a block
@@ -137,7 +135,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 def _loader(name: str) -> InspectLoader:
     """Return what loads a module that there is; files, archives and what is built in can all tell source and code."""
-    return cast("InspectLoader", cast(ModuleSpec, _spec(name)).loader)
+    return cast(InspectLoader, cast(ModuleSpec, _spec(name)).loader)
 
 
 def _source(name: str) -> str | None:

@@ -61,7 +61,8 @@ class _EmulatedFields:
         for klass in reversed(type(self).__mro__):
             for name, value in vars(klass).items():
                 if isinstance(value, ModelPrivateAttr):
-                    setattr(self, name, value.get_default())
+                    factory: Any = value.default_factory
+                    setattr(self, name, value.default if factory is None else factory())
         for name in model.model_fields:
             setattr(self, name, getattr(values, name))
         self.init_junifer()
