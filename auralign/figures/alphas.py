@@ -21,7 +21,8 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
     Parameters
     ----------
     scores : DataFrame
-        One row per features x layer x target x estimator x split, with `alpha`.
+        One row per features x layer x target x estimator x split, with `alpha`; NaN, of estimators that have none, is
+        left out.
     looks : dict of str to Look, optional
 
     Returns
@@ -30,6 +31,7 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
         A dot per split at each layer. Of more than 12 targets a dot is the median over targets. An infinite alpha (the
         fit is the mean of the responses) stands as a cross above all finite ones.
     """
+    scores = scores[scores["alpha"].notna()]
     layers = LayerAxis.of(scores)
     n_targets, n_splits = scores["target"].nunique(), scores["split"].nunique()
     keys = ["features", "layer", "target", "estimator", "split"]

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_info
 from ..config.models import Comparison
 from ..errors import DataError
 from ..files.checksums import sha256_of
-from .rerun.columns import values_sha256
-from .rerun.input_files import describe_inputs
+from .columns import values_sha256
+from .input_files import describe_inputs
 
 # the folder of auralign itself
 PACKAGE = Path(__file__).parents[1]

@@ -19,6 +19,7 @@ import click
 import junifer
 import ruamel.yaml
 import yaml
+from junifer.markers import BaseMarker
 from junifer.pipeline import PipelineComponentRegistry
 from junifer.utils import raise_error
 
@@ -219,11 +220,9 @@ def _marker_of(frames: list[tuple[FrameType, int]]) -> Any:
 
     junifer asks one marker to validate, which prepares all of them: the innermost one is meant.
     """
-    from ..marker.base import AudioMarker  # it imports what imports this module
-
     owners = [frame.f_locals.get("self") for frame, _ in frames]
     # one that could not be made has no name yet
-    markers = [owner for owner in owners if isinstance(owner, AudioMarker) and getattr(owner, "name", None)]
+    markers = [owner for owner in owners if isinstance(owner, BaseMarker) and getattr(owner, "name", None)]
     return markers[-1] if markers else None
 
 

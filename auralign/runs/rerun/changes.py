@@ -8,9 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...config.models import Comparison
+from ...config.models import TASK, Comparison, comparison_model
 from ...errors import DataError
 from ...files.checksums import sha256_of
+from ...questions.measures import FILE as MEASURES
+from ...questions.question import Question, get_question
+from ..columns import column_names
+from ..input_files import input_files, locate, relocate, relocate_file, why_missing
 from ..provenance import (
     code_sha256,
     code_state,
@@ -20,8 +24,6 @@ from ..provenance import (
     read_provenance,
     versions,
 )
-from .columns import column_names
-from .input_files import input_files, locate, relocate, relocate_file, why_missing
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,11 @@ def check(results: Path) -> Check:
     if missing:
         lines = "\n  ".join(f"{file}: {reason}" for file, reason in missing.items())
         raise DataError(f"{results}: {len(missing)} of its inputs are missing:\n  {lines}")
-    column_names(results / "scores.parquet")  # fail here, before anything is computed
+    for file in compared_files(provenance):
+        column_names(results / file)  # fail here, before anything is computed
     try:
-        config = Comparison.model_validate(relocate(provenance["config"], located))
+        model = comparison_model(provenance["config"].get("task", TASK))
+        config = model.model_validate(relocate(provenance["config"], located))
     except ValidationError as error:
         raise DataError(
             f"{results / 'provenance.json'}: the configuration of auralign {_code(provenance)} cannot be "
@@ -83,6 +87,19 @@ def check(results: Path) -> Check:
         tables=_changed_tables(provenance, results),
         environment=_changed_environment(provenance),
     )
+
+
+def compared_files(provenance: dict) -> dict[str, list[Question]]:
+    """List the tables of a result that are compared number by number, each with the questions whose numbers it holds.
+
+    A question has a table for it, or else its measures are taken.
+    """
+    files: dict[str, list[Question]] = {}
+    for question in map(get_question, provenance.get("questions", [TASK])):
+        own = [table.file for table in question.tables.values() if table.rows]
+        for file in own or [MEASURES]:
+            files.setdefault(file, []).append(question)
+    return files
 
 
 def _changed_inputs(provenance: dict, files: dict[str, Path], config: Comparison) -> list[str]:

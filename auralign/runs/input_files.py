@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from ...config.models import Comparison
-from ...files.array_tables import side_files
-from ...files.checksums import sha256_of
-from ...inputs.options import Features, Targets
-from ...inputs.published.networks import find_network
+from ..config.models import Comparison
+from ..files.array_tables import side_files
+from ..files.checksums import sha256_of
+from ..inputs.options import Features, Targets
+from ..inputs.published.networks import find_network
 
 # what is read of the folder that holds the responses; by kind of targets
 RESPONSE_FILES = {
