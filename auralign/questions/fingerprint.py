@@ -117,14 +117,15 @@ def imported_modules(root: str) -> list[str]:
     while waiting:
         name = waiting.pop()
         # a folder of packages that has no module of its own has no origin
-        if name in found or _spec(name) is None or _spec(name).origin is None:
+        spec = _spec(name)
+        if name in found or spec is None or spec.origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
         waiting += [name.rpartition(".")[0]] if "." in name else []
         source = _source(name)
         if source is not None:
-            package = cast(ModuleSpec, _spec(name)).parent or ""
+            package = spec.parent or ""
             waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
