@@ -6,7 +6,7 @@ usage() {
     cat <<'TEXT'
 Usage: bash scripts/test.sh [pytest arguments]
 
-Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff, lint-imports (no room imports
+Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff, mypy, lint-imports (no room imports
 from one above it) and pytest. Arguments go to pytest, for example: bash scripts/test.sh tests/auralign -k ridge
 Tests run on all cores (pytest -n auto), unless -n or -p no:xdist is given. AURALIGN_DOCS=all also runs the commands
 that README and docs show and the examples of the site, which takes minutes.
@@ -23,6 +23,8 @@ make_venv
 say "ruff"
 ruff check .
 ruff format --check .
+say "mypy"
+mypy
 say "lint-imports"
 lint-imports
 say "pytest"

@@ -117,14 +117,15 @@ def imported_modules(root: str) -> list[str]:
     while waiting:
         name = waiting.pop()
         # a folder of packages that has no module of its own has no origin
-        if name in found or _spec(name) is None or _spec(name).origin is None:
+        spec = _spec(name)
+        if name in found or spec is None or spec.origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
         waiting += [name.rpartition(".")[0]] if "." in name else []
         source = _source(name)
         if source is not None:
-            package = cast(ModuleSpec, _spec(name)).parent or ""
+            package = spec.parent or ""
             waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
@@ -164,7 +165,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def _loader(name: str) -> InspectLoader:
-    """Return what loads a module that there is; files, archives and what is built in can all tell source and code."""
+    """Return what loads a module that there is; nearly all that loads can tell source and code."""
     return cast(InspectLoader, cast(ModuleSpec, _spec(name)).loader)
 
 
@@ -172,7 +173,7 @@ def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
     loader = _loader(name)
     if not hasattr(loader, "get_source"):
-        return Path(str(cast(ModuleSpec, _spec(name)).origin)).read_text(encoding="utf-8")
+        return Path(cast(str, cast(ModuleSpec, _spec(name)).origin)).read_text(encoding="utf-8")
     return loader.get_source(name)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...errors import DataError
 from ..columns import Column, column_names, read_column
@@ -119,7 +120,8 @@ def _where(path: Path, only: Mapping[str, Collection[str]]) -> np.ndarray | slic
 
 def _is_one_of(column: Column, names: Collection[str]) -> np.ndarray | None:
     """Tell which rows have one of some names; None where all have."""
-    wanted = np.append(column.labels.isin(list(names)), False)
+    labels = pd.Series([], dtype=object) if column.labels is None else column.labels
+    wanted = np.append(labels.isin(list(names)), False)
     return None if wanted[column.values].all() else wanted[column.values]
 
 
