@@ -29,7 +29,7 @@ _KIND = {
 _OCTAL, _SIXTIES = re.compile(r"[-+]?0[0-7_]+"), re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 # Bare words that are no text are those of PyYAML, in which these files were first read. ruamel's YAML 1.1 also has the
 # truth values `y` and `n` (names of axes here) and numbers without digits or a dot (`_`, `1e3`).
-_BARE = {
+_BARE: dict[str, Any] = {
     f"{_TAG}bool": re.compile("(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
     f"{_TAG}int": re.compile(
         r"(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
@@ -118,7 +118,7 @@ def read_junifer_yaml(text: str) -> Any:
 
 def write_yaml(content: Any, width: int = 80) -> str:
     """Write mappings, lists and single values as YAML that `read_yaml` reads back; keys keep their order."""
-    writer = _yaml_1_1()
+    writer: Any = _yaml_1_1()
     writer.default_flow_style, writer.width = False, width
     writer.sort_base_mapping_type_on_output = False
     text = io.StringIO()
@@ -189,7 +189,7 @@ def _refuse_misread(root: Node) -> None:
             waiting.extend(value for _, value in reversed(node.value))
         elif isinstance(node, SequenceNode):
             waiting.extend(reversed(node.value))
-        elif node.tag in (f"{_TAG}int", f"{_TAG}float"):
+        elif isinstance(node, ScalarNode) and node.tag in (f"{_TAG}int", f"{_TAG}float"):
             _refuse_other_bases(node)
 
 
@@ -216,8 +216,8 @@ def _refuse_other_bases(number: ScalarNode) -> None:
 
 
 def _quote(node: ScalarNode) -> str:
-    shown = node.value or "an empty key"
-    return f'{_at(node.start_mark)}: YAML reads `{shown}` as {_KIND[node.tag]}, not as a name; quote it: "{node.value}"'
+    shown, kind = node.value or "an empty key", _KIND[str(node.tag)]
+    return f'{_at(node.start_mark)}: YAML reads `{shown}` as {kind}, not as a name; quote it: "{node.value}"'
 
 
 def _at(mark: StringMark | None) -> str:
