@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 
 _TAG = "tag:yaml.org,2002:"
@@ -164,10 +165,23 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor(f"{_TAG}value", SafeConstructor.construct_yaml_str)  # a bare `=`
 
 
+class _Representer(SafeRepresenter):
+    """Makes nodes of values; a float has a point, without which `1e-05` would be text."""
+
+    def represent_float(self, data: float) -> ScalarNode:
+        node = super().represent_float(data)
+        if "e" in node.value and "." not in node.value:
+            node.value = node.value.replace("e", ".0e", 1)
+        return node
+
+
+_Representer.add_representer(float, _Representer.represent_float)
+
+
 def _yaml_1_1() -> YAML:
     """Make a reader and writer, which is good for one text."""
     made = YAML(typ="safe", pure=True)
-    made.Resolver, made.Constructor = _Resolver, _Constructor
+    made.Resolver, made.Constructor, made.Representer = _Resolver, _Constructor, _Representer
     made.composer.warn_double_anchors = False
     return made
 
