@@ -71,7 +71,7 @@ def to_long(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
             long[dim] = pd.Categorical.from_codes(np.tile(column.cat.codes, times), dtype=column.dtype)
         else:
             long[dim] = np.tile(column.to_numpy(), times)
-    return pd.DataFrame(long)
+    return pd.DataFrame(long, copy=False)
 
 
 def to_wide(table: pd.DataFrame) -> pd.DataFrame:

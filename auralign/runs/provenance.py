@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info
 from ..config.models import Comparison
 from ..errors import DataError
 from ..files.checksums import sha256_of
+from ..questions.measures import FILE as MEASURES
 from ..questions.measures import refuse_newer
 from ..questions.question import QUESTIONS
 from .columns import values_sha256
@@ -168,10 +169,12 @@ def describe_tables(files: Iterable[Path]) -> dict[str, dict[str, str]]:
     """Return checksums of tables by file name, so that changes after a run are seen.
 
     Of parquet tables `values_sha256` (see `columns.values_sha256`), which does not depend on how the file stores them;
-    of others `sha256`, of their bytes.
+    of others, and of measures.parquet with its millions of rows, `sha256`, of their bytes.
     """
     return {
-        file.name: {"values_sha256": values_sha256(file)} if file.suffix == ".parquet" else {"sha256": sha256_of(file)}
+        file.name: {"values_sha256": values_sha256(file)}
+        if file.suffix == ".parquet" and file.name != MEASURES
+        else {"sha256": sha256_of(file)}
         for file in sorted(files)
     }
 
