@@ -129,6 +129,24 @@ class AgreementQuestion(Question):
         return AgreementPlan(options, study, place)
 
 
+class BesideQuestion(AgreementQuestion):
+    """The same question, asked beside another one, as a section of a comparison would ask it."""
+
+    name = "beside"
+
+    def is_asked(self, options):
+        """Always."""
+        return True
+
+    def plan(self, options, study, place):
+        """Plan with the defaults; the settings stay those of the comparison."""
+        inputs = {name: getattr(options, name) for name in Inputs.model_fields}
+        plan = AgreementPlan(Agreement(**inputs), study, place)
+        plan.options = options
+        plan.broken = lambda: None
+        return plan
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     monkeypatch.setitem(interface.QUESTIONS, "agreement", f"{__name__}:AgreementQuestion")
@@ -236,6 +254,41 @@ def _fail_on_plain(compute):
         return compute(self)
 
     return compute_or_fail
+
+
+def test_two_questions_share_a_run_its_folder_and_its_verification(small_config, tmp_path, monkeypatch):
+    alone = run_comparison(read_config(small_config), tmp_path / "alone")
+    monkeypatch.setitem(interface.QUESTIONS, "beside", f"{__name__}:BesideQuestion")
+    out = tmp_path / "out"
+    both = run_comparison(read_config(small_config), out, config_file=small_config)
+    pd.testing.assert_frame_equal(both["summary"], alone["summary"])
+    assert _provenance(out)["blocks"]["all"] == 6 + 3 and _provenance(out)["questions"] == ["encoding", "beside"]
+    results = read_results(out)
+    assert set(results.measures()["question"]) == {"encoding", "beside"}
+    # what the other question does not have is not there
+    assert "layer_b" not in results.measures(question="encoding")
+    assert "target" not in results.measures(question="beside")
+    assert results.need("agreement")["features_b"].tolist() == both["agreement"]["features_b"].tolist()
+    assert "beside" in describe(results) and "r2_corr" in describe(results)
+    assert "small" in write_report([out]).read_text(encoding="utf-8")
+    found = recompute(check(out), 0.0)
+    assert found.is_reproduced and list(found.numbers) == ["measures.parquet", "scores.parquet"]
+    # of the measures those of the question that has no table for it
+    assert found.numbers["measures.parquet"].n_rows == 3 * 3 * 3 + 1
+    assert "computed 28 rows of measures.parquet again" in describe_verification(found)
+
+
+def test_a_failing_table_of_encoding_loses_no_other(small_config, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("a mistake of the program")
+
+    monkeypatch.setattr("auralign.questions.encoding.tables.selection_consistency", fail)
+    with pytest.raises(ValueError, match="a mistake of the program"):
+        run_comparison(read_config(small_config), tmp_path / "out")
+    results = read_results(tmp_path / "out")
+    assert results.get("selection") is None and len(results.need("selected")) and len(results.comparisons)
+    assert len(results.measures(measure="r2")) == len(results.scores)
+    assert any("selection.tsv could not be made" in warning for warning in results.provenance["warnings"])
 
 
 def test_its_settings_are_its_own(config, tmp_path):
