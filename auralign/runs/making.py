@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from ..questions.measures import FILE as MEASURES
 from ..questions.measures import check_measures, open_measures
 from ..questions.question import Plan, Question
 from ..wording import counted
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Made:
         """Name of a table's file."""
         return self._files[name]
 
-    def attempt(self, what: str, make: Callable[[], object]) -> object | None:
+    def attempt(self, what: str, make: Callable[[], T]) -> T | None:
         """Make something; where that fails note why, and give None."""
         try:
             return make()

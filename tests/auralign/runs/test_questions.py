@@ -83,7 +83,7 @@ class AgreementPlan(Plan):
         """One row per pair of layers and half."""
         tables = []
         for (name, index), block in zip(self.names, self.blocks, strict=True):
-            own = block.read("agreement")
+            own = block.need("agreement")
             other = [self.names[place] for place in own["other"]]
             own["features_b"], own["layer_b"] = [name for name, _ in other], [index for _, index in other]
             tables.append(own.assign(features=name, layer=index).drop(columns="other"))
