@@ -31,6 +31,8 @@ JUNIFER = Path(junifer.__file__).parent
 RUAMEL = Path(ruamel.yaml.__file__).parent
 OURS = (Path(auralign.__file__).parent, Path(__file__).parents[1])
 THEIRS = (JUNIFER, RUAMEL, Path(click.__file__).parent, Path(sys.executable).parent)
+# what a YAML names under `with:` as a rule
+OWN = (__name__.partition(".")[0],)
 # what a YAML calls the component of each of junifer's steps
 SECTIONS = {"datagrabber": "data grabber", "preprocessing": "preprocessor"}
 BASE_CLASSES = ("BaseMarker", "BaseFeatureStorage", "PandasBaseFeatureStorage", "BasePreprocessor")
@@ -177,7 +179,7 @@ def _missing_module(error: BaseException, frame: FrameType, yaml_file: Path | No
         return None
     near = [file.stem for file in yaml_file.parent.glob("*.py")]
     hint = f" A file beside the YAML is written with its ending: {error.name}.py." if error.name in near else ""
-    return f"with: there is no module {error.name!r} in this environment.{hint}"
+    return f"with: there is no module {error.name!r} in this environment.{hint or did_you_mean(error.name, OWN)}"
 
 
 def _missing_file(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
