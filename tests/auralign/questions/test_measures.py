@@ -153,9 +153,9 @@ def test_a_table_without_values_is_refused_and_dims_of_ones_own_are_not():
 
 
 def test_a_dim_that_was_not_announced_is_not_lost_in_silence(tmp_path):
-    with open_measures(tmp_path / "measures.parquet", ("features", "layer", "target")) as file:
-        with pytest.raises(DataError, match="of encoding: its plan does not list split, time among its dims"):
-            file.write("encoding", long(0))
+    path, lists = tmp_path / "measures.parquet", "of encoding: its plan does not list split, time among its dims"
+    with open_measures(path, ("features", "layer", "target")) as file, pytest.raises(DataError, match=lists):
+        file.write("encoding", long(0))
 
 
 def test_nothing_is_there_if_writing_fails(tmp_path):
