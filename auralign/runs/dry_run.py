@@ -113,7 +113,7 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
     """
     others = [question.name for question in questions_of(config) if question.name != "encoding"]
     if others:
-        raise ConfigError(f"--dry-run is of encoding alone; this comparison also asks for {', '.join(others)}.")
+        raise ConfigError(f"--dry-run is of encoding alone; this comparison asks for {', '.join(others)}.")
     with tempfile.TemporaryDirectory(prefix="auralign-") as folder:
         scratch = Path(folder)
         study = load_study(config, scratch, config.needs_categories)

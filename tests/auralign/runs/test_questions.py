@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import Field
 
+import auralign
 from auralign.config.models import comparison_model
 from auralign.config.reading import read_config
 from auralign.errors import AuralignError, ConfigError, DataError
@@ -21,6 +23,7 @@ from auralign.questions.measures import to_wide
 from auralign.questions.question import Plan, Question, TableFile
 from auralign.report import describe, write_report
 from auralign.runs.compare import run_comparison
+from auralign.runs.dry_run import dry_run_of
 from auralign.runs.rerun.changes import check
 from auralign.runs.rerun.verify import describe_verification, recompute
 from auralign.runs.results import read_results
@@ -289,6 +292,18 @@ def test_a_failing_table_of_encoding_loses_no_other(small_config, tmp_path, monk
     assert results.get("selection") is None and len(results.need("selected")) and len(results.comparisons)
     assert len(results.measures(measure="r2")) == len(results.scores)
     assert any("selection.tsv could not be made" in warning for warning in results.provenance["warnings"])
+
+
+def test_it_is_asked_from_python(config, tmp_path):
+    settings = yaml.safe_load(config.read_text())
+    for part in (*settings["features"].values(), settings["targets"]):
+        part["table"] = str(tmp_path / part["table"])
+    results = auralign.run(settings | {"draws": 1}, tmp_path / "out")
+    assert results.questions == ["agreement"] and len(results.measures(measure="agreement")) == 3 * 3
+    with pytest.raises(ConfigError, match="no question 'telepathy'"):
+        auralign.run(settings | {"task": "telepathy"}, tmp_path / "out")
+    with pytest.raises(ConfigError, match="--dry-run is of encoding alone; this comparison asks for agreement"):
+        dry_run_of(read_config(config), tmp_path / "out")
 
 
 def test_its_settings_are_its_own(config, tmp_path):
