@@ -15,7 +15,7 @@ LARGEST, LEAST = 1e75, 1e-75
 def refuse_extreme(
     values: np.ndarray,
     what: str,
-    path: Path | None,
+    path: Path | str | None,
     stimuli: Sequence[str],
     column_name: Callable[[int], str],
     each: bool = False,
@@ -27,8 +27,8 @@ def refuse_extreme(
     values : ndarray, shape (n_stimuli, n_columns) or (n_stimuli, n_columns, n_repetitions)
     what : str
         What they are, for the message: "features net, layer 3".
-    path : Path or None
-        The file that they were read from.
+    path : Path, str or None
+        The file that they were read from, or what they were given as.
     stimuli : sequence of str
         Names of the rows.
     column_name : callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.model_selection import check_cv
@@ -15,13 +15,12 @@ from ..files.notices import InputWarning
 from ..inputs.predefined_splits import read_splits
 from ..inputs.split_options import LEAST_TEST, SIZED, Splits, chance_of
 from ..inputs.splits import check_splits, make_splits
-from .given import label_array
+from .given import Array, Split, label_array
 from .joining import Joined
 from .wrong import validated
 
-Split = tuple[np.ndarray, np.ndarray]
 # what `encode` and `fit` take as splits
-SplitsLike = str | int | Mapping[str, Any] | Iterable[tuple[Sequence[int], Sequence[int]]] | Any
+SplitsLike: TypeAlias = str | int | Mapping[str, Any] | Iterable[tuple[Sequence[int], Sequence[int]]] | Any
 
 
 def splits(
@@ -91,9 +90,7 @@ def splits(
     return _drawn(kind, n, ids, labels["groups"], labels["categories"], table, options)
 
 
-def resolve_splits(
-    given: SplitsLike, joined: Joined, groups: np.ndarray | None, categories: np.ndarray | None
-) -> list[Split]:
+def resolve_splits(given: SplitsLike, joined: Joined, groups: Array | None, categories: Array | None) -> list[Split]:
     """Turn what `encode` was given as splits into positions among the joined stimuli.
 
     A name, a dict of options, a number of folds and a splitter are drawn now, over the stimuli in their order;
@@ -122,7 +119,7 @@ def resolve_splits(
     return found
 
 
-def _labels(given: Any, n: int, what: str) -> np.ndarray | None:
+def _labels(given: Any, n: int, what: str) -> Array | None:
     if given is None:
         return None
     labels = label_array(given, what).to_numpy()
@@ -135,8 +132,8 @@ def _drawn(
     kind: str,
     n: int,
     ids: list[str] | None,
-    groups: np.ndarray | None,
-    categories: np.ndarray | None,
+    groups: Array | None,
+    categories: Array | None,
     table: str | Path | None,
     options: Mapping[str, Any],
 ) -> list[Split]:
@@ -151,7 +148,7 @@ def _drawn(
     codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
     notes: list[str] = []
     if config.kind == "predefined":
-        if ids is None:
+        if ids is None or config.table is None:
             raise ConfigError("splits: kind='predefined' needs the ids of the stimuli in the place of their number.")
         found, notes = read_splits(config.table, ids)
     else:
@@ -161,7 +158,7 @@ def _drawn(
     return found
 
 
-def _by_splitter(splitter: Any, n: int, groups: np.ndarray | None, categories: np.ndarray | None) -> list[Split]:
+def _by_splitter(splitter: Any, n: int, groups: Array | None, categories: Array | None) -> list[Split]:
     rows = np.zeros(n)
     labels = rows if categories is None else categories
     try:
@@ -184,7 +181,7 @@ def _pairs(given: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _positions(given: Any, number: int) -> np.ndarray:
+def _positions(given: Any, number: int) -> Array:
     positions = np.asarray(given)
     if positions.dtype == bool:
         positions = np.flatnonzero(positions)
@@ -198,7 +195,7 @@ def _positions(given: Any, number: int) -> np.ndarray:
     return positions
 
 
-def _check(found: list[Split], groups: np.ndarray | None) -> None:
+def _check(found: list[Split], groups: Array | None) -> None:
     for number, (development, test) in enumerate(found):
         both = np.intersect1d(development, test)
         if len(both):

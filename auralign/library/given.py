@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,11 @@ import xarray as xr
 from ..errors import DataError
 from ..files.identifiers import normalise
 
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 # a table of numbers: rows are stimuli
-Table = np.ndarray | pd.DataFrame | pd.Series | xr.DataArray | Sequence[Any]
+Table: TypeAlias = "Array | pd.DataFrame | pd.Series | xr.DataArray | Sequence[Any]"
+# positions of stimuli: development, test
+Split: TypeAlias = tuple[Array, Array]
 
 
 def feature_array(given: Table, what: str) -> xr.DataArray:
@@ -57,8 +60,9 @@ def response_array(given: Table, what: str = "Y") -> xr.DataArray:
     Parameters
     ----------
     given : array of shape (n_stimuli, n_targets), DataFrame, Series or DataArray
-        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). Ids as in `feature_array`. A DataFrame with a column `repetition` has one row per stimulus and repetition. NaN
-        where a response is missing. Further coordinates of `target` (subject, roi, ...) are kept.
+        Or of shape (n_stimuli,), of one target, or (n_stimuli, n_targets, n_repetitions). Ids as in `feature_array`. A
+        DataFrame with a column `repetition` has one row per stimulus and repetition. NaN where a response is missing.
+        Further coordinates of `target` (subject, roi, ...) are kept.
     what : str
 
     Raises
@@ -192,7 +196,7 @@ def _with_ids(array: xr.DataArray, dim: str, what: str) -> xr.DataArray:
     return array.assign_coords({dim: names})
 
 
-def _named(array: xr.DataArray, rows: np.ndarray, most: int = 5) -> str:
+def _named(array: xr.DataArray, rows: Array, most: int = 5) -> str:
     """Name stimuli, or say which rows they are."""
     if "stimulus" in array.coords:
         names = [str(name) for name in array.stimulus.to_numpy()[rows]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -13,11 +13,11 @@ from ..errors import ConfigError, DataError
 from ..inputs.magnitudes import refuse_extreme
 from ..inputs.responses import OF_SCORES, RESERVED
 from ..inputs.usable_targets import answered, usable_targets
-from .given import Table, feature_array, label_array, response_array
+from .given import Array, Table, feature_array, label_array, response_array
 from .joining import Joined, join
 
 # one layer, layers by index or name, or a list of such that are joined
-Layers = Table | Mapping[Any, Table] | Sequence[Table | Mapping[Any, Table]]
+Layers: TypeAlias = "Table | Mapping[Any, Table] | Sequence[Table | Mapping[Any, Table]]"
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Inputs:
     layers: list[Layer]
     responses: xr.DataArray
     joined: Joined
-    groups: np.ndarray | None
-    categories: np.ndarray | None
-    confounds: np.ndarray | None
+    groups: Array | None
+    categories: Array | None
+    confounds: Array | None
     warnings: list[str]
 
 
@@ -74,9 +74,11 @@ def read_inputs(
     DataError, ConfigError
         As `encode`.
     """
-    parts = [(f"X[{number}]", part) for number, part in enumerate(X)] if isinstance(X, list) else [("X", X)]
+    parts: list[tuple[str, Any]] = (
+        [(f"X[{number}]", part) for number, part in enumerate(X)] if isinstance(X, list) else [("X", X)]
+    )
     sets = [_layers_of(part, what) for what, part in parts]
-    named = name or next((str(a.attrs["name"]) for layers in sets for _, a in layers.values() if "name" in a.attrs), "")
+    names = [str(array.attrs.get("name", "")) for layers in sets for _, array in list(layers.values())[:1]]
     arrays: dict[str, xr.DataArray] = {}
     places: list[dict[int, tuple[str, str]]] = []  # by set and layer: its name, and its key in `arrays`
     for (what, _), layers in zip(parts, sets, strict=True):
@@ -98,7 +100,7 @@ def read_inputs(
     responses = _only_targets(joined.arrays["responses (Y)"], joined)
     usable = usable_targets(responses, "Y", missing_targets, missing_repetitions)
     return Inputs(
-        name=named or "features",
+        name=name or " + ".join(filter(None, names)) or "features",
         layers=_joined_layers(places, joined.arrays),
         responses=usable.targets,
         joined=joined,
@@ -109,7 +111,7 @@ def read_inputs(
     )
 
 
-def values_of(layer: Layer) -> np.ndarray:
+def values_of(layer: Layer) -> Array:
     """Put the bands of a layer side by side, [n_stimuli, n_units]."""
     values = [band.to_numpy() for band in layer.bands]
     return values[0] if len(values) == 1 else np.concatenate(values, axis=1)
@@ -142,7 +144,7 @@ def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:
         index = int(key) if is_index else number
         default = f"layer{index:02d}" if is_index else str(key)
         layers[index] = (str(array.attrs.get("layer_name", default)) if is_index else default, array)
-    if len(layers) < len(given):
+    if len({isinstance(key, int | np.integer) for key in given}) > 1 or len(layers) < len(given):
         raise DataError(f"{what}: the layers {list(given)} are numbers and names; give one of both.")
     return dict(sorted(layers.items()))
 

@@ -11,8 +11,7 @@ import xarray as xr
 from ..errors import ConfigError, DataError
 from ..files.identifiers import what_is_lacking
 from ..inputs.stimuli import stimulus_order
-
-Split = tuple[np.ndarray, np.ndarray]
+from .given import Array
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Joined:
     position: dict[int, int] | None
     warnings: list[str] = field(default_factory=list)
 
-    def rows(self, positions: np.ndarray) -> np.ndarray:
+    def rows(self, positions: Array) -> Array:
         """Turn positions among the rows as given into ascending positions among the joined stimuli."""
         if self.position is None:
             raise ConfigError(
@@ -103,7 +102,7 @@ def _shared(labelled: Mapping[str, list[str]], missing: str) -> tuple[list[str],
     """Return the stimuli that every part has, in their order, and sentences on those that are left out."""
     sources = {what: set(ids) for what, ids in labelled.items()}
     # layers that hold the same stimuli need not be named one by one
-    distinct = {}
+    distinct: dict[str, set[str]] = {}
     for what, ids in sources.items():
         if ids not in distinct.values():
             distinct[what] = ids

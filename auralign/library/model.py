@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError
 from ..estimators.plugin import Fitted
-from .given import Table, feature_array
+from .given import Array, Table, feature_array
 from .wavs import extract, is_wavs
 
 # raised with every change of what a card says that an earlier version would misread
@@ -39,10 +39,10 @@ class Model:
     card: dict[str, Any]
     alpha: pd.Series
     r2_dev: pd.Series
-    _coef: np.ndarray | None
-    _intercept: np.ndarray | None
+    _coef: Array | None
+    _intercept: Array | None
     _fitted: Fitted | None = None
-    _scale: np.ndarray | None = None
+    _scale: Array | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -71,7 +71,7 @@ class Model:
         if self._coef is None:
             raise DataError(
                 f"{self._kind} has no weights: its prediction is no weighted sum of units, or it does not say its "
-                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso and banded_ridge, among others."
+                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso, elastic_net and pls, among others."
             )
         return pd.DataFrame(self._coef, index=self._unit_index(), columns=pd.Index(self.targets, name="target"))
 
@@ -122,10 +122,12 @@ class Model:
             columns=pd.Index(self.targets, name="target"),
         )
 
-    def _predict(self, x: np.ndarray) -> np.ndarray:
+    def _predict(self, x: Array) -> Array:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are
             if self._coef is not None and self._intercept is not None:
-                return np.asarray(x @ self._coef + self._intercept)
+                # row by row, so that it does not depend on which others are predicted with it, either
+                rows: Array = np.stack([row @ self._coef for row in np.ascontiguousarray(x)])
+                return np.asarray(rows + self._intercept)
             if self._fitted is None:
                 raise DataError(f"{self._kind}: there is nothing to predict with.")
             return np.asarray(self._fitted.predict(x if self._scale is None else x / self._scale))

@@ -16,6 +16,7 @@ from ..analysis.layer_choice import naive_best, nested_choice, published_choice
 from ..errors import ConfigError, DataError
 from ..questions.encoding.summary import describe_targets, summarise
 from ..scoring.metrics import METRICS, primary_metric
+from .given import Array
 
 if TYPE_CHECKING:
     from ..figures import FigureOf
@@ -44,7 +45,7 @@ class Result:
 
     table: pd.DataFrame
     responses: xr.DataArray
-    splits: list[tuple[np.ndarray, np.ndarray]]
+    splits: list[tuple[Array, Array]]
     options: Mapping[str, Any]
     warnings: list[str] = field(default_factory=list)
     kept_predictions: xr.DataArray | None = None

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import AuralignError, DataError
 from ..inputs.arrays import sha256_of_array
+from .given import Array
 from .model import SCHEMA, Model
 
 TENSORS, CARD = "weights.safetensors", "card.json"
@@ -58,7 +59,7 @@ def save_model(model: Model, path: str | Path) -> Path:
     if not model.is_linear:
         raise DataError(
             f"{model.card['estimator']['kind']}: this model has no weights, and nothing is pickled here, so that it "
-            "cannot be saved. What can be saved are models with weights (ridge, lasso, multitask_lasso, banded_ridge, and linear "
+            "cannot be saved. What can be saved are models with weights (ridge, lasso, elastic_net, pls, and linear "
             "regressors of scikit-learn); of others keep the data and the options, and fit them again."
         )
     path = Path(path)
@@ -116,7 +117,7 @@ def load_model(path: str | Path) -> Model:
     )
 
 
-def _read(file: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _read(file: Path) -> tuple[dict[str, str], dict[str, Array]]:
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
@@ -150,7 +151,7 @@ def _card(header: Mapping[str, str], folder: Path | None, file: Path) -> dict[st
     return dict(card)
 
 
-def _refuse_changed(card: Mapping[str, Any], tensors: Mapping[str, np.ndarray], file: Path) -> None:
+def _refuse_changed(card: Mapping[str, Any], tensors: Mapping[str, Array], file: Path) -> None:
     """Compare the numbers with the card: which there are, their shapes, and their checksums."""
     sizes = {"n_units": int(card["features"]["n_units"]), "n_targets": len(card["targets"])}
     for name, dims in SHAPES.items():

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import ConfigError, DataError
+from .given import Array
 
 # where a storage's markers come from unless it is said: `with:` of the shipped junifer YAMLs
 SHIPPED = "custom_markers"
@@ -115,7 +116,7 @@ def extract(card: Mapping[str, Any] | None, paths: Any, name: str) -> xr.DataArr
     )
 
 
-def _vector(marker: Any, file: Path, feature: str) -> np.ndarray:
+def _vector(marker: Any, file: Path, feature: str) -> Array:
     found = marker.compute({"path": file, "meta": {"element": {"stimulus": file.stem}}})
     if not found:  # left out by AURALIGN_ON_ERROR=skip
         raise DataError(f"{file}: the sound cannot be used, as was said above.")
@@ -180,7 +181,7 @@ def _identity(marker: Any, card: Mapping[str, Any]) -> dict[str, Any]:
     """Read off a marker what it would write beside its features, without names."""
     entry: dict[str, Any] = {"meta": {"element": {"stimulus": "x"}, "type": "Audio"}}
     marker.update_meta(entry, "marker")
-    return _as_json({key: value for key, value in entry["meta"]["marker"].items() if key not in NAMES})
+    return dict(_as_json({key: value for key, value in entry["meta"]["marker"].items() if key not in NAMES}))
 
 
 def _refuse_other(card: Mapping[str, Any], here: Mapping[str, Any]) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from ..errors import ConfigError
 from .acoustics import band_energies
-from .study import Phantom, generate
+from .study import N_VOXELS, SEED, Phantom, generate, mix_voxels
 
 # modulation rates whose power is averaged, Hz
 RATES = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0))
-N_VOXELS = 300
 Features = dict[int, xr.DataArray]
 
 
@@ -60,17 +60,14 @@ def phantom(
     study, layers = _study(n_voxels if responses == "voxels" else N_VOXELS), _features()
     if responses == "components":
         table = study.targets[["target", "ceiling", "ceiling_realised", "expected"]]
-        array = xr.DataArray(study.components, dims=("stimulus", "target"))
+        array = xr.DataArray(study.components.copy(), dims=("stimulus", "target"))
     else:
         table = study.voxel_table
         array = xr.DataArray(study.voxels.astype(np.float64), dims=("stimulus", "target", "repetition"))
         array = array.assign_coords(repetition=np.arange(array.sizes["repetition"]))
     table = table.assign(synthetic=True)
-    array = array.assign_coords(
-        stimulus=study.stimuli,
-        category=("stimulus", study.categories),
-        **{column: ("target", table[column].to_numpy()) for column in table},
-    )
+    about = {str(column): ("target", table[column].to_numpy()) for column in table}
+    array = array.assign_coords({"stimulus": study.stimuli, "category": ("stimulus", study.categories), **about})
     array = array.assign_attrs(source={"kind": f"phantom {responses}", "synthetic": True})
     # the study's stimuli are numbered in ascending order, which is that of every study
     return {index: layer.copy() for index, layer in layers.items()}, array
@@ -78,7 +75,12 @@ def phantom(
 
 @cache
 def _study(n_voxels: int) -> Phantom:
-    return generate(n_voxels=n_voxels)
+    if n_voxels == N_VOXELS:
+        return generate()
+    # the sounds, which take the time, do not depend on the voxels
+    study = _study(N_VOXELS)
+    weights, voxels, table = mix_voxels(study.signals, study.targets["target"], n_voxels, SEED)
+    return replace(study, weights=weights, voxels=voxels, voxel_table=table)
 
 
 @cache
@@ -110,7 +112,7 @@ def _features() -> Features:
     }
 
 
-def _modulation(energy: np.ndarray, step: float) -> np.ndarray:
+def _modulation(energy: Any, step: float) -> Any:
     """Log10 of the mean modulation power in each range of rates and band, [len(RATES) * n_bands]."""
     power = np.square(np.abs(np.fft.rfft(energy - energy.mean(axis=0), axis=0))) / len(energy)
     rate = np.fft.rfftfreq(len(energy), step)
