@@ -165,16 +165,16 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def _loader(name: str) -> InspectLoader:
-    """Return what loads a module that there is; files, archives and what is built in can all tell source and code."""
+    """Return what loads a module that there is; nearly all that loads can tell source and code."""
     return cast(InspectLoader, cast(ModuleSpec, _spec(name)).loader)
 
 
 def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
-    origin = cast(ModuleSpec, _spec(name)).origin
-    if origin is not None and not hasattr(_loader(name), "get_source"):
-        return Path(origin).read_text(encoding="utf-8")
-    return _loader(name).get_source(name)
+    loader = _loader(name)
+    if not hasattr(loader, "get_source"):
+        return Path(cast(str, cast(ModuleSpec, _spec(name)).origin)).read_text(encoding="utf-8")
+    return loader.get_source(name)
 
 
 def _code(name: str) -> bytes:
