@@ -85,7 +85,7 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
         position = best_position(one.values["r2_dev"])  # [splits, targets]
         values = {metric: np.minimum(at_position(one.values[metric], position), 1.0) for metric in metrics}
         read.append((one, values, position))
-    complete = {}
+    complete: dict[str, np.ndarray] = {}
     for one, values, _ in read:
         own = np.isfinite(values[metrics[0]]).all(axis=0)
         complete[one.estimator] = complete.get(one.estimator, True) & own
@@ -122,9 +122,10 @@ def mean_over_splits(
             continue
         rows = np.flatnonzero(which.ravel() == number)
         own = values[np.ix_(splits, rows)]
-        sizes = [size if np.ndim(size) == 0 else size[splits] for size in (n_train, n_test)]
-        result[:, rows] = own.mean(axis=0), *corrected_interval(own, *sizes, level)
-    return tuple(result)
+        train, test = (size[splits] if isinstance(size, np.ndarray) else size for size in (n_train, n_test))
+        result[:, rows] = own.mean(axis=0), *corrected_interval(own, train, test, level)
+    mean, low, high = result
+    return mean, low, high
 
 
 def nested_by_subject(

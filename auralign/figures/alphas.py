@@ -1,6 +1,7 @@
 """The penalty that every fit chose, per layer and split."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
     Parameters
     ----------
     scores : DataFrame
-        One row per features x layer x target x estimator x split, with `alpha`.
+        One row per features x layer x target x estimator x split, with `alpha`; NaN, of estimators that have none, is
+        left out.
     looks : dict of str to Look, optional
 
     Returns
@@ -30,6 +32,7 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
         A dot per split at each layer. Of more than 12 targets a dot is the median over targets. An infinite alpha (the
         fit is the mean of the responses) stands as a cross above all finite ones.
     """
+    scores = scores[scores["alpha"].notna()]
     layers = LayerAxis.of(scores)
     n_targets, n_splits = scores["target"].nunique(), scores["split"].nunique()
     keys = ["features", "layer", "estimator", "split"]
@@ -70,7 +73,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
             dots = {"color": look.colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
             axis.scatter(x[known], own["alpha"][known], marker=look.marker, **dots)
             if not known.all():
-                crosses = {"marker": "x", "color": look.colour, "s": 6, "lw": 0.7}
+                crosses: dict[str, Any] = {"marker": "x", "color": look.colour, "s": 6, "lw": 0.7}
                 axis.scatter(x[~known], np.full((~known).sum(), top), **crosses)
         axis.set_yscale("log")
         # a power of ten at least is on the axis, so that it has a number
@@ -84,7 +87,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
     return figure
 
 
-def powers(value: float, _: int | None = None) -> str:
+def powers(value: float, _: float | None = None) -> str:
     """Write a power of ten without a raised exponent, which would be smaller than all other type: 0.01, 100, 1e6."""
     exponent = round(np.log10(value))
     return f"{value:g}" if -2 <= exponent <= 3 else f"1e{exponent}"

@@ -12,9 +12,9 @@ from rocrate.model import ContextEntity, File
 from rocrate.rocrate import ROCrate
 
 from ...errors import DataError
-from ...questions.blocks import write_text_atomically
+from ...files.atomic import write_text_atomically
+from ..input_files import locate, relocate_file
 from ..provenance import read_provenance
-from .input_files import locate, relocate_file
 
 NAME = "ro-crate-metadata.json"
 VERSION = "1.1"

@@ -10,7 +10,7 @@ from ...config.reading import read_config
 from ...errors import ConfigError
 from ...files.array_tables import side_files
 from ...files.yaml_text import YamlError, read_junifer_yaml
-from .input_files import config_paths
+from ..input_files import config_paths
 from .yaml_scalars import replace_values
 
 
