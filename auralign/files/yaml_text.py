@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver, implicit_resolvers
 
 _TAG = "tag:yaml.org,2002:"
@@ -29,7 +30,7 @@ _KIND = {
 _OCTAL, _SIXTIES = re.compile(r"[-+]?0[0-7_]+"), re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 # Bare words that are no text are those of PyYAML, in which these files were first read. ruamel's YAML 1.1 also has the
 # truth values `y` and `n` (names of axes here) and numbers without digits or a dot (`_`, `1e3`).
-_BARE = {
+_BARE: dict[str, Any] = {
     f"{_TAG}bool": re.compile("(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
     f"{_TAG}int": re.compile(
         r"(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
@@ -118,7 +119,7 @@ def read_junifer_yaml(text: str) -> Any:
 
 def write_yaml(content: Any, width: int = 80) -> str:
     """Write mappings, lists and single values as YAML that `read_yaml` reads back; keys keep their order."""
-    writer = _yaml_1_1()
+    writer: Any = _yaml_1_1()
     writer.default_flow_style, writer.width = False, width
     writer.sort_base_mapping_type_on_output = False
     text = io.StringIO()
@@ -164,10 +165,23 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor(f"{_TAG}value", SafeConstructor.construct_yaml_str)  # a bare `=`
 
 
+class _Representer(SafeRepresenter):
+    """Makes nodes of values; a float has a point, without which `1e-05` would be text."""
+
+    def represent_float(self, data: float) -> ScalarNode:
+        node = super().represent_float(data)
+        if "e" in node.value and "." not in node.value:
+            node.value = node.value.replace("e", ".0e", 1)
+        return node
+
+
+_Representer.add_representer(float, _Representer.represent_float)
+
+
 def _yaml_1_1() -> YAML:
     """Make a reader and writer, which is good for one text."""
     made = YAML(typ="safe", pure=True)
-    made.Resolver, made.Constructor = _Resolver, _Constructor
+    made.Resolver, made.Constructor, made.Representer = _Resolver, _Constructor, _Representer
     made.composer.warn_double_anchors = False
     return made
 
@@ -189,7 +203,7 @@ def _refuse_misread(root: Node) -> None:
             waiting.extend(value for _, value in reversed(node.value))
         elif isinstance(node, SequenceNode):
             waiting.extend(reversed(node.value))
-        elif node.tag in (f"{_TAG}int", f"{_TAG}float"):
+        elif isinstance(node, ScalarNode) and node.tag in (f"{_TAG}int", f"{_TAG}float"):
             _refuse_other_bases(node)
 
 
@@ -216,8 +230,8 @@ def _refuse_other_bases(number: ScalarNode) -> None:
 
 
 def _quote(node: ScalarNode) -> str:
-    shown = node.value or "an empty key"
-    return f'{_at(node.start_mark)}: YAML reads `{shown}` as {_KIND[node.tag]}, not as a name; quote it: "{node.value}"'
+    shown, kind = node.value or "an empty key", _KIND[str(node.tag)]
+    return f'{_at(node.start_mark)}: YAML reads `{shown}` as {kind}, not as a name; quote it: "{node.value}"'
 
 
 def _at(mark: StringMark | None) -> str:

@@ -145,7 +145,8 @@ def fit(
         card=card,
         alpha=_per_target(fitted.alpha, targets, "alpha"),
         r2_dev=_per_target(fitted.r2_dev, targets, "r2_dev"),
-        _coef=coef,
+        # in the layout in which a file gives it back, on which the last digit of a product depends
+        _coef=None if coef is None else np.ascontiguousarray(coef, dtype=np.float64),
         _intercept=None if coef is None else _intercept(fitted),
         _fitted=fitted,
         _scale=scale,

@@ -71,7 +71,7 @@ def to_long(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
             long[dim] = pd.Categorical.from_codes(np.tile(column.cat.codes, times), dtype=column.dtype)
         else:
             long[dim] = np.tile(column.to_numpy(), times)
-    return pd.DataFrame(long)
+    return pd.DataFrame(long, copy=False)
 
 
 def to_wide(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,10 +188,19 @@ class MeasuresFile:
         self._writer = writer
 
     def write(self, question: str, table: pd.DataFrame) -> None:
-        """Write the measures of one block, checked by `check_measures`, as a row group."""
+        """Write the measures of one block, checked by `check_measures`, as a row group.
+
+        Raises
+        ------
+        DataError
+            It has a dim for which the file was not opened.
+        """
         n_rows = len(table)
         if not n_rows:
             return
+        absent = table.columns.difference(self._writer.schema.names)
+        if len(absent):
+            raise DataError(f"measures of {question}: its plan does not list {', '.join(absent)} among its dims.")
         columns = []
         for field in self._writer.schema:
             if field.name == "question":

@@ -222,6 +222,8 @@ def _marker_of(frames: list[tuple[FrameType, int]]) -> Any:
 
     junifer asks one marker to validate, which prepares all of them: the innermost one is meant.
     """
+    from junifer.markers import BaseMarker  # seconds, which only a run that has failed takes
+
     owners = [frame.f_locals.get("self") for frame, _ in frames]
     # one that could not be made has no name yet
     markers = [owner for owner in owners if isinstance(owner, BaseMarker) and getattr(owner, "name", None)]

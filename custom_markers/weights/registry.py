@@ -1,7 +1,7 @@
 """Which published weights there are, and name or path -> a file whose checksum is known.
 
 A published name is sought in the folders of the environment variable ``AURALIGN_WEIGHTS``, then in our cache, then at
-its sources in order (see `weight_sources`). Where the table below knows the checksum, nothing else is accepted. Where
+its sources in order (see `sources`). Where the table below knows the checksum, nothing else is accepted. Where
 it does not, the checksum of every source (and the revision of the hub's) is recorded at first use (`remember`, once the
 file has proved to load) and verified ever after: the same name cannot silently become other weights.
 """

@@ -156,11 +156,12 @@ def test_an_anchor_inside_itself_ends():
 
 def test_what_is_written_is_read_back_in_its_order():
     content = {"name": "x", "off": ["no", "012", "1:30", "2024-01-01", "y", "", "é", "a: b", "#c"], "b": {"c": None}}
-    content |= {"numbers": [1, 1e-5, 1e20, -0.5, True], "empty": [], "none": {}}
+    content |= {"numbers": [1, 1e-5, 1.5e20, 1e20, -0.5, float("inf"), True], "empty": [], "none": {}}
     text = write_yaml(content)
     assert read_yaml(text).content == content
     assert list(read_yaml(text).content) == list(content)
     assert yaml.safe_load(text) == content
+    assert text == yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def test_a_junifer_yaml_is_read_as_junifer_reads_it():

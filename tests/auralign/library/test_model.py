@@ -93,6 +93,15 @@ def test_the_real_components_are_fitted_as_scikit_learn_fits_them(root):
     _close(model, x, responses.to_numpy()[:, :, 0])
 
 
+@pytest.mark.parametrize("estimator", ["ridge", "lasso", "elastic_net", "pls", RidgeCV()], ids=str)
+def test_a_loaded_model_predicts_the_same_to_the_last_bit(estimator, tmp_path):
+    model = au.fit(FRAME, Y, estimator)
+    again = au.load_model(au.save_model(model, tmp_path / "model"))
+    pd.testing.assert_frame_equal(again.predict(FRAME), model.predict(FRAME), check_exact=True)
+    alone = pd.concat([again.predict(FRAME.iloc[[row]]) for row in range(3)])
+    pd.testing.assert_frame_equal(alone, model.predict(FRAME).iloc[:3], check_exact=True)
+
+
 def test_a_saved_model_is_the_same_once_loaded(tmp_path):
     model = au.fit(FRAME, Y, splits=au.splits(40, n_splits=2), licence="CC0-1.0", notes="a test")
     for path in (tmp_path / "folder", tmp_path / "one.safetensors"):
