@@ -93,5 +93,5 @@ def test_more_processes_than_blocks_do_not_help(small_config, tmp_path, monkeypa
 
 def test_inputs_that_do_not_fit_are_refused_as_in_a_run(small_config, tmp_path):
     (tmp_path / "plain.csv").unlink()
-    with pytest.raises(DataError, match="plain.csv: there is no such table"):
+    with pytest.raises(DataError, match=r"plain\.csv: there is no such table"):
         _run(small_config, "--dry-run")
