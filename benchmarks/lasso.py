@@ -19,9 +19,9 @@ from sklearn.linear_model import LassoCV, LassoLarsCV, MultiTaskLassoCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from auralign.estimators.lasso import alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
+from auralign.estimators.lasso import Lasso, alpha_grid, fit_lasso, fit_lassos, relative_gaps, solve_path
 from auralign.estimators.multitask_lasso import fit_multitask_lasso, joint_alpha_grid, joint_path, relative_joint_gap
-from auralign.estimators.options import Lasso, Ridge
+from auralign.estimators.ridge import Ridge
 from auralign.questions.encoding.engines import run_julearn
 from auralign.questions.preparation import Preparation
 

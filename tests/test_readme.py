@@ -11,7 +11,8 @@ from junifer.cli.cli import cli
 
 from auralign.config.models import Comparison
 from auralign.config.reading import read_config
-from auralign.estimators.options import Lasso, Ridge
+from auralign.estimators.lasso import Lasso
+from auralign.estimators.ridge import Ridge
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features
 from auralign.inputs.split_options import Splits

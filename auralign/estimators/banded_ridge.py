@@ -1,18 +1,28 @@
 """Ridge on feature sets side by side, each with its own share of the penalty: what a set adds to another."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import MultiOutputMixin
 
+from .face import Face
 from .numerics.folds import resolve_folds
-from .ridge import RidgeFit, RidgePrediction, fit_ridge, predict_ridge
+from .plugin import InnerCv, Plugin
+from .ridge import RidgeFit, RidgeKeys, RidgePrediction, can, fit_ridge, grid, predict_ridge, single, words
 
 # shares are multiples of 1 / STEPS
 STEPS = 6
+
+
+class BandedRidge(RidgeKeys):
+    """Banded ridge, also of a single feature set: alphas are on the scale of features whose total variance is 1."""
+
+    kind: Literal["banded_ridge"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,10 @@ class BandedFit:
     error: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """y = x coef + intercept, shape (n, n_targets)."""
+        return x @ self.coef + self.intercept
 
 
 def shares(n_bands: int) -> np.ndarray:
@@ -138,8 +152,8 @@ def predict_banded_ridge(
     return best
 
 
-class BandedRidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """The scikit-learn face of `fit_banded_ridge`.
+class BandedRidgeExact(MultiOutputMixin, Face):
+    """The scikit-learn face of `fit_banded_ridge`; attributes as of `Face`.
 
     Parameters
     ----------
@@ -147,12 +161,6 @@ class BandedRidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Units of every band; None: one band.
     alphas, cv, per_target, seed, unpredictable
         As of `RidgeExact`.
-
-    Attributes
-    ----------
-    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
-    coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
-    intercept_ : float, or ndarray of shape (n_targets,)
     """
 
     def __init__(self, widths=None, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
@@ -163,28 +171,29 @@ class BandedRidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.seed = seed
         self.unpredictable = unpredictable
 
-    def fit(self, X, y):
-        """Choose shares and alpha, and fit; X [n, n_features], y [n] or [n, n_targets]."""
-        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
-        fit = fit_banded_ridge(
-            X,
-            y.reshape(len(y), -1),
-            self.widths or [X.shape[1]],
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> BandedFit:
+        return fit_banded_ridge(
+            x,
+            y,
+            self.widths or [x.shape[1]],
             self.alphas,
             cv=self.cv,
             per_target=self.per_target,
             seed=self.seed,
             unpredictable=self.unpredictable,
         )
-        one_target = y.ndim == 1
-        self.coef_ = fit.coef[:, 0] if one_target else fit.coef.T
-        self.alpha_, self.r2_dev_, self.intercept_ = (
-            float(value[0]) if one_target else value for value in (fit.alpha, fit.r2_dev, fit.intercept)
-        )
-        return self
 
-    def predict(self, X):
-        """Predict [n] or [n, n_targets]."""
-        check_is_fitted(self)
-        X = self._validate_data(X, dtype=np.float64, reset=False)
-        return X @ self.coef_.T + self.intercept_
+
+def _fit(x: np.ndarray, y: np.ndarray, options: BandedRidge, cv: InnerCv, widths=None) -> BandedFit:
+    return fit_banded_ridge(x, y, widths or [x.shape[1]], **options.solver_options(cv))
+
+
+def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: BandedRidge, cv: InnerCv, widths=None):
+    return predict_banded_ridge(x, y, x_test, widths or [x.shape[1]], **options.solver_options(cv))
+
+
+def _face(options: BandedRidge, cv: InnerCv, widths=None) -> BandedRidgeExact:
+    return BandedRidgeExact(None if widths is None else list(widths), **options.solver_options(cv))
+
+
+PLUGIN = Plugin("banded_ridge", BandedRidge, _fit, can, _face, _predict, grid, single, words)

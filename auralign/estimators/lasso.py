@@ -1,25 +1,41 @@
 """Lasso along its exact piecewise-linear path, with a checked duality gap."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from pydantic import Field
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
-from sklearn.utils.validation import check_is_fitted
 
-from ..errors import ConfigError, DataError
+from ..options import Seed
+from .face import Face
+from .numerics.columns import checked, distinct_columns
+from .numerics.duality import gaps_of_residuals, relative_gaps
 from .numerics.folds import resolve_folds, training_and_validation
 from .numerics.homotopy import PathSolutions, follow_paths
+from .options import EstimatorOptions, InnerFolds, relative_grid_words
+from .plugin import Can, InnerCv, LinearFit, Plugin
 
 # duality gap, relative to the empty model's loss, above which a solution is asked for again; that of the path is about
 # 1e-13, and some 1e-9 where columns are equal to 6 to 9 digits
 GAP_TOLERANCE = 1e-8
 # problems (training sets x targets) that are solved together, fewer where there are many features: what fits a cache
 PROBLEMS, ELEMENTS = 72, 2**22
+
+
+class Lasso(EstimatorOptions):
+    """Lasso; alpha by inner cross-validation on a grid relative to the smallest alpha that gives an empty model."""
+
+    kind: Literal["lasso"]
+    n_alphas: int = Field(default=50, ge=2)
+    eps: float = Field(default=1e-3, gt=0, lt=1)
+    cv: InnerFolds = 5
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
@@ -50,83 +66,6 @@ class LassoFit:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y = (x - x_mean) coef + y_mean, shape (n,)."""
         return (x - self.x_mean) @ self.coef + self.y_mean
-
-
-def relative_gaps(x: np.ndarray, y: np.ndarray, coefs: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Duality gap of each solution divided by the loss of the empty model, ||y||^2 / (2 n).
-
-    With r = y - X w and the dual point theta = r * min(1, alpha n / ||X'r||_inf), the gap is
-    (||r||^2 / (2 n) + alpha ||w||_1) - (||y||^2 - ||y - theta||^2) / (2 n), zero exactly at the solution.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, n_features), centred
-    y : ndarray, shape (n,), centred
-    coefs : ndarray, shape (n_features, n_alphas)
-    alphas : ndarray, shape (n_alphas,)
-
-    Returns
-    -------
-    ndarray, shape (n_alphas,)
-        0 where y is 0.
-    """
-    return _gaps(x, y, y - (x @ coefs).T, np.abs(coefs).sum(axis=0), alphas)
-
-
-def _gaps(x: np.ndarray, y: np.ndarray, residuals: np.ndarray, l1: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Compute `relative_gaps` from residuals [A, n] and the L1 norms of the weights [A]."""
-    n, power = len(y), y @ y
-    if power == 0.0:
-        return np.zeros(len(alphas))
-    correlation = np.abs(residuals @ x).max(axis=1, initial=0.0)
-    with np.errstate(divide="ignore"):
-        theta = residuals * np.minimum(1.0, alphas * n / correlation)[:, None]
-    primal = (residuals**2).sum(axis=1) / (2 * n) + alphas * l1
-    dual = (power - ((y - theta) ** 2).sum(axis=1)) / (2 * n)
-    return (primal - dual) / (power / (2 * n))
-
-
-def checked(
-    x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Centre features [n, n_features] and responses [n, n_targets]; constant columns become exactly 0.
-
-    Returns
-    -------
-    x_mean, x_centred, y_mean, y_centred : ndarray
-
-    Raises
-    ------
-    ConfigError
-        n_alphas or eps are not among what is allowed.
-    DataError
-        A value is not finite, or features and responses are not of the same two stimuli or more.
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if len(x) != len(y) or len(x) < 2:
-        raise DataError(f"lasso: features of {len(x)} stimuli and responses to {len(y)}; give the same 2 or more.")
-    if n_alphas < 1 or not 0 < eps < 1:
-        raise ConfigError(f"lasso: expected n_alphas >= 1 and 0 < eps < 1, got n_alphas={n_alphas!r}, eps={eps!r}.")
-    centred = []
-    for name, values in (("features", x), ("responses", y)):
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise DataError(
-                f"lasso: {name} have {(~np.isfinite(values)).sum()} values that are not finite, the first is "
-                f"{values[row, column]} in row {row}, column {column}; leave these stimuli or columns out."
-            )
-        mean = np.where(np.ptp(values, axis=0) == 0, values[0], values.mean(axis=0))
-        centred += [mean, values - mean]
-    return tuple(centred)
-
-
-def distinct_columns(x: np.ndarray) -> np.ndarray:
-    """Return the indices of the first of every group of equal or opposite columns, without columns that are zero."""
-    leading = x[(x != 0).argmax(axis=0), np.arange(x.shape[1])]
-    columns = np.ascontiguousarray(np.where(leading < 0, -x, x).T) + 0.0  # no -0.0
-    first = {column.tobytes(): index for index, column in reversed(list(enumerate(columns)))}
-    first.pop(np.zeros(len(x)).tobytes(), None)
-    return np.sort(np.fromiter(first.values(), dtype=int, count=len(first)))
 
 
 def alpha_grid(x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float) -> np.ndarray:
@@ -201,7 +140,7 @@ def solve_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> tuple[np.nda
 def fit_lassos(
     x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: Any = 5, seed: int = 0
 ) -> list[LassoFit]:
-    """Fit every target by itself: choose alpha by inner cross-validation, then fit all given stimuli.
+    """Minimise ||y - Xw||^2 / (2 n) + alpha ||w||_1 for every target, alpha chosen inside the given stimuli.
 
     The grid is the same in every fold: relative to alpha_max of all given stimuli. X and y are centred with the means
     of the fold's own training part. The error of an alpha is the mean over folds of the mean squared error; of equal
@@ -274,7 +213,7 @@ def _checked_residuals(
     x_train, y_train = x[training] - x_mean, y[training] - y_mean
     for target, grid in enumerate(alphas):
         l1 = np.abs(paths.weights[fold, target]).sum(axis=1)
-        gaps = _gaps(x_train, y_train[:, target], residuals[target][:, training], l1, grid)
+        gaps = gaps_of_residuals(x_train, y_train[:, target], residuals[target][:, training], l1, grid)
         if not (gaps <= GAP_TOLERANCE).all():
             coefs = paths.coefs(fold, target, x.shape[1])
             replaced = _mend(x_train, y_train[:, target], grid, coefs, gaps)
@@ -289,8 +228,17 @@ def fit_lasso(
     return fit_lassos(x, np.asarray(y)[:, None], n_alphas, eps, cv, seed)[0]
 
 
-class LassoExact(RegressorMixin, BaseEstimator):
-    """The scikit-learn face of `fit_lasso`.
+def fit_together(
+    x: np.ndarray, y: np.ndarray, n_alphas: int = 50, eps: float = 1e-3, cv: Any = 5, seed: int = 0
+) -> LinearFit:
+    """Fit every target by itself as `fit_lassos`, and put the fits beside each other."""
+    fits = fit_lassos(x, y, n_alphas, eps, cv, seed)
+    y_mean, alpha, r2_dev = (np.array([getattr(fit, key) for fit in fits]) for key in ("y_mean", "alpha", "r2_dev"))
+    return LinearFit(np.column_stack([fit.coef for fit in fits]), fits[0].x_mean, y_mean, r2_dev, alpha)
+
+
+class LassoExact(Face):
+    """The scikit-learn face of `fit_lasso`, for one target; attributes as of `Face`.
 
     Parameters
     ----------
@@ -299,13 +247,8 @@ class LassoExact(RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
-    alpha_ : float
-    coef_ : ndarray, shape (n_features,)
-    intercept_ : float
     dual_gap_ : float
         Relative duality gap of the final fit.
-    r2_dev_ : float
-        Cross-validated score on the given stimuli, see `LassoFit`.
     """
 
     def __init__(self, n_alphas=50, eps=1e-3, cv=5, seed=0):
@@ -314,16 +257,19 @@ class LassoExact(RegressorMixin, BaseEstimator):
         self.cv = cv
         self.seed = seed
 
-    def fit(self, X, y):
-        """Choose alpha and fit; X [n, n_features], y [n]."""
-        X, y = self._validate_data(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        fit = fit_lasso(X, y, self.n_alphas, self.eps, self.cv, self.seed)
-        self.alpha_, self.coef_, self.dual_gap_, self.r2_dev_ = fit.alpha, fit.coef, fit.gap, fit.r2_dev
-        self.intercept_ = fit.y_mean - float(fit.x_mean @ fit.coef)
-        return self
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> LinearFit:
+        fit = fit_lasso(x, y[:, 0], self.n_alphas, self.eps, self.cv, self.seed)
+        self.dual_gap_ = fit.gap
+        mean, alpha, r2_dev = np.array([[fit.y_mean], [fit.alpha], [fit.r2_dev]])
+        return LinearFit(fit.coef[:, None], fit.x_mean, mean, r2_dev, alpha)
 
-    def predict(self, X):
-        """Predict [n]."""
-        check_is_fitted(self)
-        X = self._validate_data(X, dtype=np.float64, reset=False)
-        return X @ self.coef_ + self.intercept_
+
+def _of_options(x: np.ndarray, y: np.ndarray, options: Lasso, cv: InnerCv, widths=None) -> LinearFit:
+    return fit_together(x, y, options.n_alphas, options.eps, cv, options.seed)
+
+
+def _face(options: Lasso, cv: InnerCv, widths=None) -> LassoExact:
+    return LassoExact(options.n_alphas, options.eps, cv, options.seed)
+
+
+PLUGIN = Plugin("lasso", Lasso, _of_options, Can(sparse=True), _face, words=relative_grid_words)

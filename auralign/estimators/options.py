@@ -1,13 +1,16 @@
-"""The options of every estimator."""
+"""What the options of estimators have in common, and the types of their keys."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from ..options import Options, Seed
+from ..options import Options
+
+# of the development stimuli: exact leave-one-out, or a number of shuffled folds
+InnerFolds = Literal["loo"] | Annotated[int, Field(ge=2)]
 
 
 def _expand_alphas(value: Any) -> Any:
@@ -22,43 +25,44 @@ def _expand_alphas(value: Any) -> Any:
         return [float(alpha) for alpha in np.logspace(low, high, int(count))]
 
 
-class Ridge(Options):
-    """Ridge regression; alpha by exact leave-one-out or inner k-fold on the development stimuli."""
-
-    kind: Literal["ridge"]
-    alphas: Annotated[list[float], BeforeValidator(_expand_alphas)] = [float(a) for a in np.logspace(-3, 8, 12)]
-    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = "loo"
-    per_target: bool = True
-    unpredictable: Literal["mean", "published"] = "mean"
-    seed: Seed = 0
-
-    @field_validator("alphas")
-    @classmethod
-    def _positive(cls, alphas: list[float]) -> list[float]:
-        if not alphas or min(alphas) <= 0 or not np.isfinite(alphas).all():
-            raise ValueError(f"alphas must be positive and finite, got {alphas}")
-        return sorted(set(alphas))
+def _positive(values: list[float]) -> list[float]:
+    if not values or min(values) <= 0 or not np.isfinite(values).all():
+        raise ValueError(f"alphas must be positive and finite, got {values}")
+    return sorted(set(values))
 
 
-class Lasso(Options):
-    """Lasso; alpha by inner cross-validation on a grid relative to the smallest alpha that gives an empty model."""
-
-    kind: Literal["lasso"]
-    n_alphas: int = Field(default=50, ge=2)
-    eps: float = Field(default=1e-3, gt=0, lt=1)
-    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = 5
-    seed: Seed = 0
+# a list of numbers or {logspace: [low, high, n]}; ascending, each once
+Alphas = Annotated[list[float], BeforeValidator(_expand_alphas), AfterValidator(_positive)]
 
 
-class MultitaskLasso(Options):
-    """Lasso of all targets together: one alpha, and a feature is selected for all of them or for none."""
+class EstimatorOptions(Options):
+    """The options of an estimator: a plug-in says which there are beside `kind`.
 
-    kind: Literal["multitask_lasso"]
-    n_alphas: int = Field(default=50, ge=2)
-    eps: float = Field(default=1e-3, gt=0, lt=1)
-    cv: Literal["loo"] | Annotated[int, Field(ge=2)] = 5
-    standardise_targets: bool = False
-    seed: Seed = 0
+    Two keys have one meaning everywhere, and an estimator without inner folds lacks them: `cv`, the inner folds that
+    choose its hyper-parameters ("loo" or their number), and `seed`, by which a number of folds is shuffled.
+    """
+
+    kind: str
+
+    @property
+    def n_inner_folds(self) -> int:
+        """Number of inner folds, which is the least number of development stimuli; 0 where no number is given."""
+        cv = getattr(self, "cv", None)
+        return cv if isinstance(cv, int) else 0
+
+    def in_key(self) -> dict[str, Any]:
+        """Return what of these options changes numbers, for the key of a block."""
+        return self.model_dump(mode="json")
 
 
-Estimator = Annotated[Ridge | Lasso | MultitaskLasso, Field(discriminator="kind")]
+def inner_words(cv: Any) -> str:
+    """Say what the inner folds of an estimator are."""
+    return "exact leave-one-out" if cv == "loo" else f"{cv}-fold inner cross-validation"
+
+
+def relative_grid_words(options: Any) -> str:
+    """Say how alpha is chosen from a grid below the smallest alpha that gives an empty model."""
+    return (
+        f"alpha chosen by {inner_words(options.cv)} on the development stimuli from {options.n_alphas} values, from "
+        f"the smallest that gives an empty model down to {options.eps:.3g} of it"
+    )

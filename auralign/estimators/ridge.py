@@ -1,21 +1,47 @@
 """Ridge regression with exact leave-one-out choice of alpha, all targets from one decomposition of the features."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import MultiOutputMixin
 
 from ..errors import ConfigError, DataError
+from ..options import Seed
+from .face import Face
 from .numerics.decomposition import Decomposition, decompose
 from .numerics.folds import resolve_folds
 from .numerics.ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
+from .options import Alphas, EstimatorOptions, InnerFolds, inner_words
+from .plugin import Can, InnerCv, Plugin
 
 # the least r2_dev that counts: far above rounding (1e-14), far below any effect
 LEAST_R2_DEV = 1e-6
+
+
+class RidgeKeys(EstimatorOptions):
+    """What ridge and banded ridge are given."""
+
+    alphas: Alphas = [float(a) for a in np.logspace(-3, 8, 12)]
+    cv: InnerFolds = "loo"
+    per_target: bool = True
+    unpredictable: Literal["mean", "published"] = "mean"
+    seed: Seed = 0
+
+    def solver_options(self, cv: InnerCv) -> dict[str, Any]:
+        """Return the keyword arguments of the solvers, with the inner folds of one split."""
+        keys = ("alphas", "per_target", "seed", "unpredictable")
+        return {key: getattr(self, key) for key in keys} | {"cv": cv}
+
+
+class Ridge(RidgeKeys):
+    """Ridge regression; alpha by exact leave-one-out or inner k-fold on the development stimuli."""
+
+    kind: Literal["ridge"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,11 @@ class RidgeFit:
     def coef(self) -> np.ndarray:
         """Weights of the features, [n_features, n_targets]; computed on demand, `predict` does without."""
         return self.projection @ self.dual
+
+    @property
+    def intercept(self) -> np.ndarray:
+        """Prediction of features that are all 0, shape (n_targets,)."""
+        return self.y_mean - self.x_mean @ self.coef
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y = (x - x_mean) coef + y_mean, shape (n, n_targets)."""
@@ -94,7 +125,7 @@ def _solve(
     folds = resolve_folds(cv, x, y, seed, "ridge")
     q, eigenvalues = decomposition.q, decomposition.eigenvalues
     mean_competes = unpredictable == "mean" and len(alphas) > 1
-    if folds == "loo":
+    if isinstance(folds, str):
         criterion = partial(leave_one_out, decomposition)
         alphas = alphas[distinct_alphas(eigenvalues, alphas)]
     else:
@@ -218,8 +249,8 @@ def predict_ridge(
     return RidgePrediction(prediction, alpha, r2_dev, error)
 
 
-class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """The scikit-learn face of `fit_ridge`.
+class RidgeExact(MultiOutputMixin, Face):
+    """The scikit-learn face of `fit_ridge`; attributes as of `Face`.
 
     Parameters
     ----------
@@ -230,12 +261,6 @@ class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
     per_target : bool
     seed : int
     unpredictable : "mean" or "published"
-
-    Attributes
-    ----------
-    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
-    coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
-    intercept_ : float, or ndarray of shape (n_targets,)
     """
 
     def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
@@ -245,21 +270,68 @@ class RidgeExact(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.seed = seed
         self.unpredictable = unpredictable
 
-    def fit(self, X, y):
-        """Choose alpha and fit; X [n, n_features], y [n] or [n, n_targets]."""
-        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
-        fit = fit_ridge(X, y.reshape(len(y), -1), self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
-        coef = fit.coef.T
-        intercept = fit.y_mean - coef @ fit.x_mean
-        one_target = y.ndim == 1
-        self.coef_ = coef[0] if one_target else coef
-        self.alpha_, self.r2_dev_, self.intercept_ = (
-            float(value[0]) if one_target else value for value in (fit.alpha, fit.r2_dev, intercept)
-        )
-        return self
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> RidgeFit:
+        return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
 
-    def predict(self, X):
-        """Predict [n] or [n, n_targets]."""
-        check_is_fitted(self)
-        X = self._validate_data(X, dtype=np.float64, reset=False)
-        return X @ self.coef_.T + self.intercept_
+
+# the plug-in: of several bands (a joined feature set) ridge is banded ridge
+
+
+def _banded(widths: tuple[int, ...] | None):
+    """Import the banded solvers, which are made of these, where there are several bands; else None."""
+    if widths is None or len(widths) == 1:
+        return None
+    from . import banded_ridge
+
+    return banded_ridge
+
+
+def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None):
+    banded, keys = _banded(widths), options.solver_options(cv)
+    return fit_ridge(x, y, **keys) if banded is None else banded.fit_banded_ridge(x, y, widths, **keys)
+
+
+def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: Ridge, cv: InnerCv, widths=None):
+    banded, keys = _banded(widths), options.solver_options(cv)
+    if banded is None:
+        return predict_ridge(x, y, x_test, **keys)
+    return banded.predict_banded_ridge(x, y, x_test, widths, **keys)
+
+
+def _face(options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None) -> Face:
+    banded, keys = _banded(widths), options.solver_options(cv)
+    return RidgeExact(**keys) if banded is None else banded.BandedRidgeExact(list(widths), **keys)
+
+
+def can(options: RidgeKeys) -> Can:
+    """Say what ridge and banded ridge can do: with one alpha for all targets they fit them together."""
+    return Can(joint=not options.per_target, banded=True, permute=options.per_target)
+
+
+def grid(options: RidgeKeys) -> list[float]:
+    """Return the alphas on offer."""
+    return options.alphas
+
+
+def single(options: RidgeKeys) -> RidgeKeys:
+    """Return the options for a single repetition.
+
+    One that alone is too noisy to be predicted must not become a constant, whose correlation with the other predictions
+    (their reliability) is undefined.
+    """
+    return options.model_copy(update={"unpredictable": "published"})
+
+
+def words(options: RidgeKeys) -> str:
+    """Say how alpha is chosen."""
+    each = "for each target" if options.per_target else "once for all targets"
+    text = (
+        f"alpha chosen {each} by {inner_words(options.cv)} on the development stimuli from {len(options.alphas)} "
+        f"values between {min(options.alphas):.3g} and {max(options.alphas):.3g}"
+    )
+    if options.unpredictable == "mean" and len(options.alphas) > 1:
+        text += "; where no alpha beats the mean response, the mean is predicted"
+    return text
+
+
+PLUGIN = Plugin("ridge", Ridge, _fit, can, _face, _predict, grid, single, words)

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import DataError
+from ..estimators.record import recorded
 from ..wording import counted
 from .saving import FigureOf
 from .style import COLOURS, GREYS, SMALL, number, panels, shorten, surround, title
@@ -140,21 +141,20 @@ def problem_data(
     """Count fits with a problem, one row per problem x features x estimator: `n`, `total`, `of` (fits, targets), "
     "`share`.
 
-    Edges of the grid are known of ridge with at least two alphas, constant predictions of ridge and, with `selected`,
-    of sparse models.
+    Edges of the grid are known where there is one with at least two alphas, constant predictions there (an infinite
+    alpha) and, with `selected`, of sparse models.
     """
-    config = provenance["config"]["estimators"]
+    records = recorded(provenance)
     rows = []
     for (features, estimator), own in scores.groupby(["features", "estimator"], sort=False):
-        settings, alpha = config[estimator], own["alpha"].to_numpy()
+        record, alpha = records[estimator], own["alpha"].to_numpy()
         counts = {}
-        if settings["kind"] == "ridge":
-            grid = settings.get("alphas") or []
-            if len(grid) > 1:
-                counts["smallest_alpha"] = np.isclose(alpha, min(grid), rtol=1e-9).sum()
-                counts["largest_alpha"] = np.isclose(alpha, max(grid), rtol=1e-9).sum()
+        if record.alphas is not None:
+            if len(record.alphas) > 1:
+                counts["smallest_alpha"] = np.isclose(alpha, min(record.alphas), rtol=1e-9).sum()
+                counts["largest_alpha"] = np.isclose(alpha, max(record.alphas), rtol=1e-9).sum()
             counts["constant"] = np.isinf(alpha).sum()
-        elif selected is not None:
+        elif record.can.sparse and selected is not None:
             chosen = selected[(selected["features"] == features) & (selected["estimator"] == estimator)]
             counts["constant"] = len(own) - len(chosen.drop_duplicates(["layer", "target", "split"]))
         counts["undefined"] = own["r2_corr"].isna().sum()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..estimators.record import recorded
 from ..inference.statistics import mean_test_ratio
 from ..runs.results import Results
 from ..wording import counted, listed
@@ -137,26 +138,13 @@ def describe_targets(results: Results) -> str:
 
 
 def describe_estimators(results: Results) -> list[tuple[str, str, str]]:
-    """Say of each estimator what it is: name, kind and the choice of alpha."""
+    """Say of each estimator what it is: name, kind and the choice of its hyper-parameters."""
     engines = results.provenance.get("engines", {})
     described = []
-    for name, spec in results.provenance["config"]["estimators"].items():
-        inner = "exact leave-one-out" if spec["cv"] == "loo" else f"{spec['cv']}-fold inner cross-validation"
-        if spec["kind"] == "ridge":
-            each = "for each target" if spec["per_target"] else "once for all targets"
-            text = (
-                f"alpha chosen {each} by {inner} on the development stimuli from {len(spec['alphas'])} values between "
-                f"{min(spec['alphas']):.3g} and {max(spec['alphas']):.3g}"
-            )
-            if spec.get("unpredictable", "mean") == "mean" and len(spec["alphas"]) > 1:
-                text += "; where no alpha beats the mean response, the mean is predicted"
-        else:
-            text = (
-                f"alpha chosen by {inner} on the development stimuli from {spec['n_alphas']} values, from the smallest "
-                f"that gives an empty model down to {spec['eps']:.3g} of it"
-            )
-        engine = f" Fitted by the {engines[name]} engine." if name in engines else ""
-        described.append((name, spec["kind"], f"{text}.{engine}"))
+    for name, record in recorded(results.provenance).items():
+        text = f"{record.words}." if record.words else ""
+        engine = f"Fitted by the {engines[name]} engine." if name in engines else ""
+        described.append((name, record.kind, " ".join(filter(None, (text, engine)))))
     return described
 
 
@@ -177,7 +165,7 @@ def describe_tests(results: Results) -> str:
 def references(results: Results) -> list[str]:
     """List the papers whose methods were used."""
     config = results.provenance["config"]
-    kinds = {spec["kind"] for spec in config["estimators"].values()}
+    estimators = recorded(results.provenance).values()
     used = ["nadeau"]
     if config["tests"] or config.get("hypotheses"):
         used.append("bh")
@@ -186,8 +174,8 @@ def references(results: Results) -> list[str]:
         used.append("tuckute")
     if any(source.get("join") for source in config["features"].values()):
         used.append("banded")
-    if kinds - {"ridge"}:
+    if any(record.can.sparse for record in estimators):
         used += ["kuncheva", "nogueira"]
     if "subject" in results.targets:
         used.append("morey")
-    return sorted(REFERENCES[key] for key in used)
+    return sorted({*(REFERENCES[key] for key in used), *(text for one in estimators for text in one.references)})

@@ -1,5 +1,6 @@
 """The page: everything put together by the template, with the style, the scripts and the images inside."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from ..errors import DataError
+from ..estimators.record import recorded
 from ..figures import all_figures
 from ..runs.results import Results, read_results
 from . import methods, sources
@@ -45,7 +47,7 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
     Raises
     ------
     DataError
-        A folder holds no finished result or is given twice, or something cannot be written.
+        A folder holds no finished result of encoding or is given twice, or something cannot be written.
     """
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
@@ -63,6 +65,12 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
 
 def render(all_results: list[Results]) -> str:
     """Return the page about some results as HTML; writes their figures beside their tables."""
+    for results in all_results:
+        if "encoding" not in results.questions:
+            raise DataError(
+                f"{results.folder}: a page is about how well responses are predicted, and this comparison asked for "
+                f"{' and '.join(results.questions)} alone. Its numbers are in measures.parquet."
+            )
     splits = [SplitScores(results) for results in all_results]
     labels = labels_of(all_results)
     compared = compare_results(all_results, splits, labels) if len(all_results) > 1 else None
@@ -99,6 +107,7 @@ def labels_of(all_results: list[Results]) -> list[str]:
 def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dict:
     """Collect what the template says of one result; `prefix` keeps ids of the page apart."""
     estimators = list(results.provenance["config"]["estimators"].values())
+    records = recorded(results.provenance).values()
     return {
         "label": label,
         "prefix": prefix,
@@ -122,8 +131,8 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
             "estimators": methods.describe_estimators(results),
             "tests": methods.describe_tests(results),
             "references": methods.references(results),
-            "kinds": {spec["kind"] for spec in estimators},
-            "leave_one_out": any(spec["cv"] == "loo" for spec in estimators if spec["kind"] == "ridge"),
+            "equations": list({record.kind: record.equation for record in records}.items()),
+            "leave_one_out": {spec["kind"] for spec in estimators if spec.get("cv") == "loo"},
             "standardised": any(spec.get("standardise_targets") for spec in estimators),
             "many": splits.many,
             "joined": any(source.get("join") for source in results.provenance["config"]["features"].values()),
@@ -142,8 +151,14 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
 
 
 def find(results: Results, splits: SplitScores) -> list[Group]:
-    """Say what was found: of known responses, of best layers, in tests; only what there is something to say about."""
-    groups = [
+    """Say what was found, question by question; only what there is something to say about."""
+    groups = [group for name in results.questions if name in FINDINGS for group in FINDINGS[name](results, splits)]
+    return [group for group in groups if group is not None and group.findings]
+
+
+def _of_encoding(results: Results, splits: SplitScores) -> list[Group | None]:
+    """Of known responses, of best layers, in tests."""
+    return [
         recovered(results),
         best_predictions(splits),
         comparisons(results),
@@ -152,7 +167,10 @@ def find(results: Results, splits: SplitScores) -> list[Group]:
         above_chance(results),
         selected(results),
     ]
-    return [group for group in groups if group is not None and group.findings]
+
+
+# by question, what is said of its results
+FINDINGS: dict[str, Callable[[Results, SplitScores], list[Group | None]]] = {"encoding": _of_encoding}
 
 
 def glance(splits: SplitScores) -> pd.DataFrame | None:

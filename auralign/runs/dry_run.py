@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.models import Comparison
+from ..errors import ConfigError
 from ..inputs.study import load_study
-from ..questions.blocks import Job, compute_block, is_done
+from ..questions.block import compute_block
+from ..questions.encoding.blocks import Job
 from ..questions.encoding.engines import check_inner_folds
 from ..questions.encoding.options import settle_metric
+from ..questions.encoding.plan import plan_blocks
+from ..questions.question import questions_of
 from ..wording import counted, duration, size
-from .compare import BLOCKS, _plan
+from .compare import BLOCKS
 
 # s that measuring takes at most, about; estimators that are not measured by then are told by their size
 PATIENCE = 20.0
@@ -107,13 +111,16 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
     AuralignError
         As `run_comparison`, where the inputs do not fit.
     """
+    others = [question.name for question in questions_of(config) if question.name != "encoding"]
+    if others:
+        raise ConfigError(f"--dry-run is of encoding alone; this comparison asks for {', '.join(others)}.")
     with tempfile.TemporaryDirectory(prefix="auralign-") as folder:
         scratch = Path(folder)
         study = load_study(config, scratch, config.needs_categories)
         check_inner_folds(config.estimators, study.splits, study.groups)
         config = settle_metric(config, study.targets.sizes["repetition"] > 1)
         groups: dict[tuple[str, str], list[Job]] = {}
-        for block in _plan(config, study, (out / BLOCKS).absolute(), scratch):
+        for block in plan_blocks(config, study, (out / BLOCKS).absolute(), scratch):
             groups.setdefault((block.features, block.estimator), []).append(block.job)
         array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
         parts, measured = _parts(groups, scratch, force)
@@ -134,7 +141,7 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
 
 def _parts(groups: dict[tuple[str, str], list[Job]], scratch: Path, force: bool) -> tuple[list[Part], bool]:
     """Estimate every feature set and estimator, small ones first, so that much is measured in little time."""
-    missing = {pair: [job for job in jobs if force or not is_done(job)] for pair, jobs in groups.items()}
+    missing = {pair: [job for job in jobs if force or not job.is_done] for pair, jobs in groups.items()}
     # by estimator, of what was measured last: s for one unit, bytes of one block
     rates: dict[str, tuple[float, float]] = {}
     found, started = {}, time.perf_counter()

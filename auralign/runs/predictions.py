@@ -10,6 +10,7 @@ import pandas as pd
 from ..analysis.standing import nested_values
 from ..config.models import Comparison
 from ..errors import DataError
+from ..estimators.record import recorded
 from ..inputs.repetitions import mean_response
 from ..inputs.study import Study, load_study
 from ..questions.encoding.engines import run_multitarget
@@ -232,8 +233,8 @@ def _refuse_other_scores(
 def _refuse_joint(results: Results, estimator: str) -> None:
     """Refuse what has no prediction of a single target, or none in the units of the response."""
     config = results.provenance["config"]
-    settings, confounds = config["estimators"][estimator], config.get("confounds") or {}
-    if settings["kind"] == "multitask_lasso" or (settings["kind"] == "ridge" and not settings["per_target"]):
+    confounds = config.get("confounds") or {}
+    if recorded(results.provenance)[estimator].can.joint:
         raise DataError(f"{estimator} fits all targets together: predictions of some cannot be made alone.")
     if confounds.get("table") is not None and "y" in confounds["apply_to"]:
         raise DataError(

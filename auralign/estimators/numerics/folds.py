@@ -91,6 +91,13 @@ def training_and_validation(folds: str | list[Fold], n: int) -> tuple[np.ndarray
     return training, validation
 
 
+def as_list(folds: str | list[Fold], n: int) -> list[Fold]:
+    """Write folds of n stimuli as pairs of positions, leave-one-out too."""
+    if not isinstance(folds, str):
+        return folds
+    return [(np.delete(np.arange(n), left_out), np.array([left_out])) for left_out in range(n)]
+
+
 def _checked(number: int, pair: Any, n: int, solver: str) -> Fold:
     """Return one fold as ascending positions."""
     try:

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from ...estimators.registry import abilities
 from ...inference.resampling import permute
 from ...inputs.repetitions import mean_response
 from ...inputs.study import Layer, Study
@@ -34,12 +35,13 @@ def above_chance(options: Encoding, study: Study) -> pd.DataFrame:
         that `untested` names have no row.
     """
     settings = options.above_chance
+    assert settings is not None  # who has none is not asked
     y = mean_response(study.targets.to_numpy())
-    within = None if settings.within is None else study.categories
+    within = None if settings.within is None else np.asarray(study.categories)
     tables = []
     for name, layers in study.features.items():
         for label, estimator in options.estimators.items():
-            if not _is_tested(estimator):
+            if not abilities(estimator).permute:
                 continue
             score_layers = [
                 partial(_scores, study, layer, estimator, preparation_of(options, study, name, layer))
@@ -70,14 +72,9 @@ def _scores(study: Study, layer: Layer, estimator, preparation: Preparation, col
     return np.stack([result.r2_corr for result in results])
 
 
-def _is_tested(estimator) -> bool:
-    """Tell whether each response is fitted by itself and fast enough for thousands of permuted ones."""
-    return estimator.kind == "ridge" and estimator.per_target
-
-
 def untested(options: Encoding) -> list[str]:
     """Name the estimators that `above_chance` leaves out, and why."""
-    left_out = [label for label, estimator in options.estimators.items() if not _is_tested(estimator)]
+    left_out = [label for label, estimator in options.estimators.items() if not abilities(estimator).permute]
     if options.above_chance is None or not left_out:
         return []
     return [

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from julearn import PipelineCreator, run_cross_validation
-from julearn.models import register_model
 from julearn.scoring import register_scorer
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 
 from ...errors import ConfigError
-from ...estimators.banded_ridge import BandedRidgeExact, predict_banded_ridge
-from ...estimators.lasso import LassoExact, fit_lassos
-from ...estimators.multitask_lasso import fit_multitask_lasso
-from ...estimators.numerics.group_folds import Fold, inner_folds
-from ...estimators.ridge import RidgeExact, predict_ridge
+from ...estimators.numerics.group_folds import inner_folds
+from ...estimators.plugin import Can, InnerCv
+from ...estimators.registry import abilities, face, predict
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
 from ..preparation import Parts, Preparation, Split
 
 if TYPE_CHECKING:
     # types alone: what a configuration says enters by its values
-    from ...estimators.options import Estimator as EstimatorConfig
-    from ...estimators.options import Lasso, Ridge
+    from ...estimators.options import EstimatorOptions
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
 register_scorer(SCORER, r2_corr_scorer, overwrite=True)
-# so that julearn's own commands know the exact solvers by name, too
-register_model("ridge_exact", regression_cls=RidgeExact, overwrite=True)
-register_model("lasso_exact", regression_cls=LassoExact, overwrite=True)
 
 # more columns than this (targets x (1 + repetitions)) go to the multitarget engine
 MANY_TARGETS = 60
-RIDGE_OPTIONS = ("alphas", "per_target", "seed", "unpredictable")
-
-# the choice of an estimator's configuration, or the inner folds of one split
-InnerCv = int | str | list[Fold]
 
 
 @dataclass(frozen=True)
@@ -52,11 +43,14 @@ class SplitResult:
     ----------
     prediction : ndarray, shape (n_test, n_targets)
     alpha : ndarray, shape (n_targets,)
+        NaN of an estimator without a penalty of that name.
     r2_dev : ndarray, shape (n_targets,)
         Cross-validated r2 inside the development stimuli, of the chosen alpha.
     r2, r2_corr : ndarray, shape (n_targets,)
     selected : list of (units, weights) per target, or None
         What a sparse estimator selected.
+    params : list of str, or None
+        Per target, the hyper-parameters that an estimator chose beside alpha, as JSON.
     """
 
     prediction: np.ndarray
@@ -65,9 +59,10 @@ class SplitResult:
     r2: np.ndarray
     r2_corr: np.ndarray
     selected: list[tuple[np.ndarray, np.ndarray]] | None = None
+    params: list[str] | None = None
 
 
-def choose_engine(wanted: str, estimator: EstimatorConfig, n_columns: int, confounds: bool = False) -> str:
+def choose_engine(wanted: str, estimator: EstimatorOptions, n_columns: int, confounds: bool = False) -> str:
     """Resolve `engine: auto`: julearn for few targets, multitarget for many, joint estimators and confounds.
 
     Raises
@@ -75,7 +70,7 @@ def choose_engine(wanted: str, estimator: EstimatorConfig, n_columns: int, confo
     ConfigError
         julearn is asked for what it cannot do.
     """
-    joint = estimator.kind == "multitask_lasso" or (estimator.kind == "ridge" and not estimator.per_target)
+    joint = abilities(estimator).joint
     if wanted == "julearn" and joint:
         raise ConfigError(
             "engine: julearn fits one target at a time; `per_target: false` and multitask_lasso fit all together. "
@@ -87,7 +82,7 @@ def choose_engine(wanted: str, estimator: EstimatorConfig, n_columns: int, confo
     return "multitarget" if joint or confounds or n_columns > MANY_TARGETS else "julearn"
 
 
-def check_inner_folds(estimators: dict[str, EstimatorConfig], splits: list[Split], groups: np.ndarray | None) -> None:
+def check_inner_folds(estimators: dict[str, EstimatorOptions], splits: list[Split], groups: np.ndarray | None) -> None:
     """Refuse more inner folds than the smallest development set has stimuli, or groups of them.
 
     Raises
@@ -99,34 +94,23 @@ def check_inner_folds(estimators: dict[str, EstimatorConfig], splits: list[Split
     if groups is not None:
         unit = "groups of development stimuli (inner folds keep groups together, too)"
     for name, estimator in estimators.items():
-        if isinstance(estimator.cv, int) and estimator.cv > least:
+        if estimator.n_inner_folds > least:
             raise ConfigError(
-                f"estimators.{name}.cv: {estimator.cv} inner folds of {least} {unit}; give fewer, or loo."
+                f"estimators.{name}.cv: {estimator.n_inner_folds} inner folds of {least} {unit}; give fewer, or loo."
             )
 
 
-def make_estimator(config: Ridge | Lasso, widths: tuple[int, ...] | None, cv: InnerCv) -> BaseEstimator:
-    """Build the scikit-learn estimator that a configuration describes, for features of one or several bands."""
-    if config.kind == "ridge":
-        options = {key: getattr(config, key) for key in RIDGE_OPTIONS} | {"cv": cv}
-        return RidgeExact(**options) if _one_band(widths) else BandedRidgeExact(list(widths), **options)
-    return LassoExact(n_alphas=config.n_alphas, eps=config.eps, cv=cv, seed=config.seed)
-
-
-def _one_band(widths: tuple[int, ...] | None) -> bool:
-    return widths is None or len(widths) == 1
-
-
-def _inner_cv(estimator: EstimatorConfig, groups: np.ndarray | None, split: Split) -> InnerCv:
-    """Choose the inner folds of one split; with groups they are made of whole groups."""
-    return estimator.cv if groups is None else inner_folds(estimator.cv, estimator.seed, groups[split[0]])
+def inner_cv(estimator: EstimatorOptions, groups: np.ndarray | None, split: Split) -> InnerCv:
+    """Choose the inner folds of one split: made of whole groups where there are groups, else (None) the estimator's."""
+    cv = getattr(estimator, "cv", None)
+    return None if groups is None or cv is None else inner_folds(cv, getattr(estimator, "seed", 0), groups[split[0]])
 
 
 def run_julearn(
     x: np.ndarray,
     y: np.ndarray,
     splits: list[Split],
-    estimator: EstimatorConfig,
+    estimator: EstimatorOptions,
     preparation: Preparation,
     groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
@@ -159,9 +143,10 @@ def run_julearn(
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
     # the folds of groups are those of one split, so that each split has a pipeline of its own
     parts = [splits] if groups is None else [[split] for split in splits]
-    per_target = [[] for _ in range(y.shape[1])]
+    can = abilities(estimator)
+    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
     for part in parts:
-        model = make_estimator(estimator, preparation.widths, _inner_cv(estimator, groups, part[0]))
+        model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
             try:
                 results += _julearn_target(data, y[:, target], part, preparation.pipeline(model), removal is not None)
@@ -169,17 +154,17 @@ def run_julearn(
                 # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
                 run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
                 raise
-    return [
-        SplitResult(
-            prediction=np.column_stack([target[number].prediction for target in per_target]),
-            **{
-                score: np.concatenate([getattr(target[number], score) for target in per_target])
-                for score in ("alpha", "r2_dev", "r2", "r2_corr")
-            },
-            selected=[target[number].selected[0] for target in per_target] if estimator.kind == "lasso" else None,
-        )
-        for number in range(len(splits))
-    ]
+    return [_beside([target[number] for target in per_target], can) for number in range(len(splits))]
+
+
+def _beside(targets: list[SplitResult], can: Can) -> SplitResult:
+    """Put the results of single targets beside each other."""
+    chosen = {
+        name: [getattr(target, name)[0] for target in targets] if asked else None
+        for name, asked in (("selected", can.sparse), ("params", can.params))
+    }
+    scores = (np.concatenate([getattr(one, name) for one in targets]) for name in ("alpha", "r2_dev", "r2", "r2_corr"))
+    return SplitResult(np.column_stack([target.prediction for target in targets]), *scores, **chosen)
 
 
 def _julearn_target(
@@ -214,7 +199,7 @@ def _run_pipeline(
         fitted = row["estimator"]
         prediction = np.asarray(fitted.predict(inputs.iloc[test]), dtype=float)
         model = _innermost(fitted)
-        units = np.flatnonzero(model.coef_)
+        coef, params = getattr(model, "coef_", None), getattr(model, "params_", None)
         results.append(
             SplitResult(
                 prediction=prediction[:, None],
@@ -222,7 +207,8 @@ def _run_pipeline(
                 r2_dev=np.array([model.r2_dev_]),
                 r2=np.array([row["test_r2"]]),
                 r2_corr=np.array([row[f"test_{SCORER}"]]),
-                selected=[(units, model.coef_[units])] if isinstance(model, LassoExact) else None,
+                selected=None if coef is None else _selected(coef[:, None]),
+                params=None if params is None else as_json([params]),
             )
         )
     return results
@@ -239,7 +225,7 @@ def run_multitarget(
     x: np.ndarray,
     y: np.ndarray,
     splits: list[Split],
-    estimator: EstimatorConfig,
+    estimator: EstimatorOptions,
     preparation: Preparation,
     groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
@@ -250,42 +236,51 @@ def run_multitarget(
             preparation.responses(y, split),
             estimator,
             preparation.widths,
-            _inner_cv(estimator, groups, split),
+            inner_cv(estimator, groups, split),
         )
         for split in splits
     ]
 
 
 def _fit_split(
-    x: Parts, y: Parts, estimator: EstimatorConfig, widths: tuple[int, ...] | None, cv: InnerCv
+    x: Parts, y: Parts, estimator: EstimatorOptions, widths: tuple[int, ...] | None, cv: InnerCv
 ) -> SplitResult:
     """Fit the development part of (x, y), predict and score the test part."""
     (x_dev, x_test), (y_dev, y_test) = x, y
-    selected = None
-    if estimator.kind == "ridge":
-        options = {key: getattr(estimator, key) for key in RIDGE_OPTIONS} | {"cv": cv}
-        if _one_band(widths):
-            fit = predict_ridge(x_dev, y_dev, x_test, **options)
-        else:
-            fit = predict_banded_ridge(x_dev, y_dev, x_test, widths, **options)
-        prediction, alpha, r2_dev = fit.prediction, fit.alpha, fit.r2_dev
-    elif estimator.kind == "lasso":
-        fits = fit_lassos(x_dev, y_dev, estimator.n_alphas, estimator.eps, cv, estimator.seed)
-        coef = np.column_stack([fit.coef for fit in fits])  # [units, targets]
-        prediction = (x_test - fits[0].x_mean) @ coef + [fit.y_mean for fit in fits]
-        alpha, r2_dev = (np.array([getattr(fit, key) for fit in fits]) for key in ("alpha", "r2_dev"))
-        selected = _selected(coef)
-    else:
-        fit = fit_multitask_lasso(
-            x_dev, y_dev, estimator.n_alphas, estimator.eps, cv, estimator.seed, estimator.standardise_targets
-        )
-        prediction, selected = fit.predict(x_test), _selected(fit.coef)
-        alpha, r2_dev = np.full(y_dev.shape[1], fit.alpha), np.broadcast_to(fit.r2_dev, y_dev.shape[1])
-    return SplitResult(prediction, alpha, r2_dev, r2(y_test, prediction), r2_corr(y_test, prediction), selected)
+    found = predict(x_dev, y_dev, x_test, estimator, cv, widths)
+    return SplitResult(
+        found.prediction,
+        found.alpha,
+        found.r2_dev,
+        r2(y_test, found.prediction),
+        r2_corr(y_test, found.prediction),
+        None if found.coef is None else _selected(found.coef),
+        None if found.params is None else as_json(found.params),
+    )
 
 
 def _selected(coef: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(units := np.flatnonzero(column), column[units]) for column in coef.T]
+
+
+def as_json(params: Sequence[dict[str, Any]]) -> list[str]:
+    """Write the hyper-parameters of every target as a text that is the same for the same values.
+
+    Numbers have 12 digits: the last ones of one that is relative to the data differ with the order of sums.
+    """
+    return [
+        json.dumps({key: _plain(value) for key, value in of_target.items()}, sort_keys=True) for of_target in params
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into what JSON holds; of an estimator, say, its text says what it is."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if np.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 ENGINES = {"julearn": run_julearn, "multitarget": run_multitarget}

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
 
 from ...analysis.hypothesis_options import Hypothesis
-from ...analysis.paired_tests import Test
-from ...estimators.options import Estimator
+from ...analysis.paired_test_options import Test
+from ...errors import AuralignError
+from ...estimators.options import EstimatorOptions
+from ...estimators.registry import abilities, options_of
 from ...inputs.options import Inputs
 from ...options import Name, Options, Seed
 from ...scoring.metrics import Metric, primary_metric
+
+
+def _estimator(settings: Any, info: ValidationInfo) -> EstimatorOptions:
+    """Check the options of an estimator by its plug-in; a file of its own is relative to the configuration's folder."""
+    try:
+        return options_of(settings, (info.context or {}).get("folder"))
+    except AuralignError as error:
+        raise ValueError(str(error)) from error
+
+
+Estimator = Annotated[SerializeAsAny[EstimatorOptions], BeforeValidator(_estimator)]
 
 
 class Center(Options):
@@ -74,7 +87,7 @@ class Encoding(Inputs):
     def _above_chance_is_possible(self) -> Encoding:
         if self.above_chance is None:
             return self
-        if all(e.kind != "ridge" or not e.per_target for e in self.estimators.values()):
+        if not any(abilities(estimator).permute for estimator in self.estimators.values()):
             raise ValueError("above_chance: permuted responses need a ridge with per_target: true among the estimators")
         if self.confounds.table is not None:
             raise ValueError("above_chance: not together with confounds, which would have to be permuted as well")
@@ -84,18 +97,18 @@ class Encoding(Inputs):
 
     @model_validator(mode="after")
     def _estimators_can_join(self) -> Encoding:
-        sparse = [name for name, estimator in self.estimators.items() if estimator.kind != "ridge"]
-        if sparse and any(source.join is not None for source in self.features.values()):
-            raise ValueError(f"`join` is for ridge, which weighs the sets against each other; take out: {sparse}")
+        others = [name for name, estimator in self.estimators.items() if not abilities(estimator).banded]
+        if others and any(source.join is not None for source in self.features.values()):
+            raise ValueError(f"`join` is for ridge, which weighs the sets against each other; take out: {others}")
         return self
 
     @model_validator(mode="after")
     def _inner_folds_fit(self) -> Encoding:
         n_train = self.splits.least_train  # other kinds of splits are checked when they are made
         for name, estimator in self.estimators.items():
-            if n_train is not None and isinstance(estimator.cv, int) and estimator.cv > n_train:
+            if n_train is not None and estimator.n_inner_folds > n_train:
                 raise ValueError(
-                    f"estimators.{name}.cv: {estimator.cv} inner folds of {n_train} development stimuli; "
+                    f"estimators.{name}.cv: {estimator.n_inner_folds} inner folds of {n_train} development stimuli; "
                     f"allowed are 2 to {n_train}, or loo"
                 )
         return self

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from ...analysis.half_split import half_split
+from ...estimators.registry import alpha_grid
 from ...inputs.study import Study
 from ...scoring.ceilings import noise_ceiling
 from .options import Encoding
@@ -44,16 +46,21 @@ def summarise(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def target_metadata(study: Study) -> pd.DataFrame:
+    """Tabulate what is known of each target of a study (`describe_targets`)."""
+    return describe_targets(study.targets)
+
+
+def describe_targets(targets: xr.DataArray) -> pd.DataFrame:
     """Tabulate what is known of each target, one row per target in their order.
 
     Where responses are repeated, with the noise ceiling of their mean: `noise_ceiling`, the r2_corr that a perfect
     prediction of the noiseless response would reach, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high`
     (bootstrap over stimuli), and `n_repetitions`.
     """
-    coordinates = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
+    coordinates = targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
     table = coordinates.to_dataframe().reset_index()
-    if study.targets.sizes["repetition"] > 1:
-        ceiling = noise_ceiling(study.targets.to_numpy())
+    if targets.sizes["repetition"] > 1:
+        ceiling = noise_ceiling(targets.to_numpy())
         names = {"ceiling": "noise_ceiling", "ceiling_low": "noise_ceiling_low", "ceiling_high": "noise_ceiling_high"}
         table = table.assign(**{names.get(key, key): values for key, values in ceiling.items()})
     return table
@@ -70,13 +77,14 @@ def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:
 
 
 def edge_warnings(scores: pd.DataFrame, options: Encoding) -> list[str]:
-    """Say where ridge often took the smallest or largest alpha on offer, so that the grid and not the data decided."""
+    """Say where fits often took the smallest or largest alpha on offer, so that the grid and not the data decided."""
     warnings = []
     for label, estimator in options.estimators.items():
-        if estimator.kind != "ridge" or len(estimator.alphas) < 2:
+        grid = alpha_grid(estimator)
+        if grid is None or len(grid) < 2:
             continue
         for name, rows in scores[scores["estimator"] == label].groupby("features", sort=False):
-            for which, edge in (("smallest", estimator.alphas[0]), ("largest", estimator.alphas[-1])):
+            for which, edge in (("smallest", grid[0]), ("largest", grid[-1])):
                 count = int(np.isclose(rows["alpha"], edge, rtol=1e-9).sum())
                 if count >= LEAST_AT_EDGE * len(rows) and count:
                     meaning = "nothing was found, or " if which == "largest" else ""

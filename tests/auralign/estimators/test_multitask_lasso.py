@@ -158,9 +158,9 @@ def test_degenerate_data_are_solved_in_few_steps(case, monkeypatch):
     def refuse(*args):
         raise AssertionError("Newton's method was given up")
 
-    monkeypatch.setattr("auralign.estimators.multitask_lasso._coordinate_descent", refuse)
-    monkeypatch.setattr("auralign.estimators.multitask_lasso.STEPS", 15)
-    monkeypatch.setattr("auralign.estimators.multitask_lasso.ROUNDS", 5)
+    monkeypatch.setattr("auralign.estimators.numerics.joint_path._coordinate_descent", refuse)
+    monkeypatch.setattr("auralign.estimators.numerics.joint_path.STEPS", 15)
+    monkeypatch.setattr("auralign.estimators.numerics.joint_path.ROUNDS", 5)
     random = np.random.default_rng(0)
     x = random.standard_normal((30, 60))
     y = x[:, :5] @ random.standard_normal((5, 4)) + random.standard_normal((30, 4))
@@ -180,7 +180,7 @@ def test_where_newton_stops_short_coordinate_descent_takes_over(monkeypatch):
     x, y = _centred(p=20)
     alphas = joint_alpha_grid(x, y, 6, 1e-2)
     expected, _ = _path(x, y, alphas)
-    monkeypatch.setattr("auralign.estimators.multitask_lasso.STEPS", 0)
+    monkeypatch.setattr("auralign.estimators.numerics.joint_path.STEPS", 0)
     coefs, gaps = _path(x, y, alphas)
     assert gaps.max() < 2e-10
     np.testing.assert_allclose(coefs, expected, atol=1e-4 * np.abs(expected).max())

@@ -9,7 +9,7 @@ import pytest
 
 from auralign.config.reading import read_config
 from auralign.errors import DataError
-from auralign.estimators.options import Ridge
+from auralign.estimators.ridge import Ridge
 from auralign.inputs.magnitudes import refuse_extreme
 from auralign.questions.encoding.engines import ENGINES
 from auralign.questions.preparation import Preparation

@@ -1,12 +1,16 @@
 """Inner folds of groups, and that every estimator of both engines gets them."""
 
+import importlib
+
 import numpy as np
 import pytest
 from sklearn.model_selection import KFold, LeaveOneOut
 
 from auralign.errors import ConfigError
+from auralign.estimators.lasso import Lasso
+from auralign.estimators.multitask_lasso import MultitaskLasso
 from auralign.estimators.numerics.group_folds import inner_folds
-from auralign.estimators.options import Lasso, MultitaskLasso, Ridge
+from auralign.estimators.ridge import Ridge
 from auralign.questions.encoding import engines
 from auralign.questions.preparation import Preparation
 
@@ -58,25 +62,26 @@ def study():
 
 
 @pytest.mark.parametrize(
-    ("estimator", "solver", "widths"),
+    ("estimator", "module", "solver", "widths"),
     [
-        (RIDGE, "predict_ridge", None),
-        (RIDGE, "predict_banded_ridge", (10, 20)),
-        (Lasso(kind="lasso", cv=3, seed=4), "fit_lassos", None),
-        (MultitaskLasso(kind="multitask_lasso", cv=3, seed=4), "fit_multitask_lasso", None),
+        (RIDGE, "ridge", "predict_ridge", None),
+        (RIDGE, "banded_ridge", "predict_banded_ridge", (10, 20)),
+        (Lasso(kind="lasso", cv=3, seed=4), "lasso", "fit_lassos", None),
+        (MultitaskLasso(kind="multitask_lasso", cv=3, seed=4), "multitask_lasso", "fit_multitask_lasso", None),
     ],
     ids=["ridge", "banded", "lasso", "joint"],
 )
-def test_every_solver_gets_the_folds_of_its_split(study, estimator, solver, widths, monkeypatch):
+def test_every_solver_gets_the_folds_of_its_split(study, estimator, module, solver, widths, monkeypatch):
     x, y, groups, splits = study
-    real, given = getattr(engines, solver), []
+    module = importlib.import_module(f"auralign.estimators.{module}")
+    real, given = getattr(module, solver), []
 
     def recorder(*args, **kwargs):
         # by name for the ridges; the lassos' fifth argument
         given.append(kwargs["cv"] if "cv" in kwargs else args[4])
         return real(*args[:4], 3, *args[5:]) if "cv" not in kwargs else real(*args, **kwargs | {"cv": 3})
 
-    monkeypatch.setattr(engines, solver, recorder)
+    monkeypatch.setattr(module, solver, recorder)
     engines.run_multitarget(x, y, splits, estimator, Preparation(widths=widths), groups)
     for folds, (development, _) in zip(given, splits, strict=True):
         expected = inner_folds(estimator.cv, estimator.seed, groups[development])

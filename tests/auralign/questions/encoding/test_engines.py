@@ -7,7 +7,9 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from auralign.errors import ConfigError
-from auralign.estimators.options import Lasso, MultitaskLasso, Ridge
+from auralign.estimators.lasso import Lasso
+from auralign.estimators.multitask_lasso import MultitaskLasso
+from auralign.estimators.ridge import Ridge
 from auralign.questions.encoding.engines import ENGINES, choose_engine
 from auralign.questions.preparation import Preparation, Removal
 

@@ -1,0 +1,97 @@
+"""What the scikit-learn faces of all estimators share: checking, fitting one target or several, predicting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .options import EstimatorOptions
+from .plugin import Fitted, InnerCv, Plugin
+
+
+class Face(RegressorMixin, BaseEstimator):
+    """A scikit-learn estimator around a solver; a subclass has `_solve(X, y)` with y [n, n_targets].
+
+    Attributes
+    ----------
+    alpha_, r2_dev_ : float, or ndarray of shape (n_targets,)
+    coef_ : ndarray, shape (n_features,) or (n_targets, n_features)
+        Of a linear estimator.
+    intercept_ : float, or ndarray of shape (n_targets,)
+        Of a linear estimator.
+    fit_ : Fitted
+        Of another estimator, which predicts with it.
+    params_ : dict, or list of dict
+        What was chosen beside alpha, by an estimator that chooses more.
+    """
+
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> Fitted:
+        raise NotImplementedError
+
+    def fit(self, X, y):
+        """Choose the hyper-parameters and fit; X [n, n_features], y [n], or [n, n_targets] where it takes several."""
+        several = isinstance(self, MultiOutputMixin)
+        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=2)
+        fit = self._solve(X, y.reshape(len(y), -1))
+        one_target = y.ndim == 1
+
+        def of_target(value: Any) -> Any:
+            """Take what belongs to the one target out of what is per target; what is one for all stays."""
+            if np.ndim(value) == 0 or not one_target:
+                return value
+            return value[0] if np.ndim(value) > 1 or isinstance(value[0], dict) else float(value[0])
+
+        self.alpha_, self.r2_dev_ = of_target(fit.alpha), of_target(fit.r2_dev)
+        if getattr(fit, "coef", None) is not None:
+            self.coef_, self.intercept_ = of_target(fit.coef.T), of_target(fit.intercept)
+        else:
+            self.fit_, self.one_target_ = fit, one_target
+        if getattr(fit, "params", None) is not None:
+            self.params_ = of_target(fit.params)
+        self._note(fit)
+        return self
+
+    def _note(self, fit: Any) -> None:
+        """Keep what else a subclass has to say of a fit."""
+
+    def predict(self, X):
+        """Predict [n] or [n, n_targets]."""
+        check_is_fitted(self)
+        X = self._validate_data(X, dtype=np.float64, reset=False)
+        if hasattr(self, "coef_"):
+            return X @ self.coef_.T + self.intercept_
+        prediction = self.fit_.predict(X)
+        return prediction[:, 0] if self.one_target_ else prediction
+
+
+class PluginFace(MultiOutputMixin, Face):
+    """The face of a plug-in that brings none of its own.
+
+    Parameters
+    ----------
+    plugin : Plugin
+    options : EstimatorOptions
+    cv : inner folds
+        Instead of the options' own, where it is not None.
+    widths : tuple of int, optional
+        Units of every part of a joined feature set.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        options: EstimatorOptions,
+        cv: InnerCv = None,
+        widths: tuple[int, ...] | None = None,
+    ):
+        self.plugin = plugin
+        self.options = options
+        self.cv = cv
+        self.widths = widths
+
+    def _solve(self, x: np.ndarray, y: np.ndarray) -> Fitted:
+        cv = getattr(self.options, "cv", None) if self.cv is None else self.cv
+        return self.plugin.fit(x, y, self.options, cv, self.widths)

@@ -1,0 +1,309 @@
+"""Estimators by name: those that are shipped, those of installed packages, and those of a file of one's own.
+
+A package registers its estimators as entry points of the group `auralign.estimators`, in its pyproject.toml:
+
+    [project.entry-points."auralign.estimators"]
+    my_kind = "my_package.my_module:PLUGIN"
+
+A file is named in the configuration, `{kind: my_kind, file: my_estimator.py}`, and has the `Plugin` in a variable.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import importlib
+import sys
+import types
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import ValidationError, create_model
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from sklearn.base import BaseEstimator
+
+from ..errors import ConfigError, did_you_mean
+from .face import PluginFace
+from .options import EstimatorOptions
+from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
+
+GROUP = "auralign.estimators"
+# those that are shipped: pyproject.toml registers what this file says; a checkout whose metadata was installed before
+# an estimator was added knows it from here
+SHIPPED_FILE = "entry_points.txt"
+
+
+def shipped() -> dict[str, str]:
+    """List the estimators of auralign itself, as `module:variable`."""
+    parser = configparser.ConfigParser(delimiters="=", interpolation=None)
+    parser.read_string(resources.files(__package__).joinpath(SHIPPED_FILE).read_text(encoding="utf-8"))
+    return dict(parser[GROUP])
+
+
+@cache
+def registered() -> dict[str, str]:
+    """List the estimators that are known by name, as `module:variable`; those that are shipped first.
+
+    Raises
+    ------
+    ConfigError
+        Two packages register one name.
+    """
+    known = shipped()
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        if known.setdefault(entry.name, entry.value) != entry.value:
+            raise ConfigError(
+                f"estimators: two packages register kind: {entry.name} in the group {GROUP}: {known[entry.name]} and "
+                f"{entry.value}. Uninstall one of them."
+            )
+    return known
+
+
+@cache
+def get(kind: str) -> Plugin:
+    """Return the estimator of a name.
+
+    Raises
+    ------
+    ConfigError
+        There is none of that name, or its package cannot be imported.
+    """
+    known = registered()
+    if kind not in known:
+        raise ConfigError(
+            f"{kind!r} is not an estimator; there are {', '.join(map(repr, known))}.{did_you_mean(kind, known)} One of "
+            f"your own: install a package that registers it (entry point group {GROUP}), or name its file, "
+            f"{{kind: {kind}, file: my_estimator.py}}."
+        )
+    place = known[kind]
+    module, _, variable = place.partition(":")
+    try:
+        plugin = getattr(importlib.import_module(module), variable)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"estimators: kind: {kind} is registered as {place}, which cannot be had: {error}."
+        ) from error
+    if not isinstance(plugin, Plugin) or plugin.name != kind:
+        raise ConfigError(f"estimators: kind: {kind} is registered as {place}, which is no Plugin of that name.")
+    return plugin
+
+
+def plugin_of(options: EstimatorOptions) -> Plugin:
+    """Return the estimator that options are of."""
+    brought: Plugin | None = getattr(options, "plugin", None)
+    return get(options.kind) if brought is None else brought
+
+
+def abilities(options: EstimatorOptions) -> Can:
+    """Say what the estimator of some options can do with them."""
+    return plugin_of(options).abilities(options)
+
+
+def alpha_grid(options: EstimatorOptions) -> list[float] | None:
+    """Return the alphas on offer, ascending; None where there are none, or where they depend on the data."""
+    grid = plugin_of(options).grid
+    return None if grid is None else grid(options)
+
+
+def of_single_repetition(options: EstimatorOptions) -> EstimatorOptions:
+    """Return the options by which a single repetition is fitted, which may be too noisy to be predicted alone."""
+    single = plugin_of(options).single
+    return options if single is None else single(options)
+
+
+def fit(
+    x: np.ndarray,
+    y: np.ndarray,
+    options: EstimatorOptions,
+    cv: InnerCv = None,
+    widths: tuple[int, ...] | None = None,
+) -> Fitted:
+    """Fit an estimator.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, n_units)
+    y : ndarray, shape (n, n_targets)
+    options : EstimatorOptions
+    cv : inner folds, optional
+        Instead of the options' own: "loo", a number, a splitter of scikit-learn, or a list of folds.
+    widths : tuple of int, optional
+        Units of every part of a joined feature set.
+    """
+    return plugin_of(options).fit(x, y, options, _inner(options, cv), widths)
+
+
+def predict(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_test: np.ndarray,
+    options: EstimatorOptions,
+    cv: InnerCv = None,
+    widths: tuple[int, ...] | None = None,
+) -> Prediction:
+    """Fit an estimator as `fit` and predict x_test, shape (n_test, n_units)."""
+    plugin = plugin_of(options)
+    if plugin.predict is not None:
+        found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
+        prediction = found.prediction
+    else:
+        found = fit(x, y, options, cv, widths)
+        prediction = found.predict(x_test)
+    n_targets = y.shape[1]
+    alpha, r2_dev = (np.broadcast_to(np.asarray(v, dtype=float), n_targets) for v in (found.alpha, found.r2_dev))
+    can = plugin.abilities(options)
+    coef, params = found.coef if can.sparse else None, found.params if can.params else None
+    return Prediction(prediction, alpha, r2_dev, coef, params)
+
+
+def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
+    """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
+    plugin, cv = plugin_of(options), _inner(options, cv)
+    return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
+
+
+def _inner(options: EstimatorOptions, cv: InnerCv) -> InnerCv:
+    return getattr(options, "cv", None) if cv is None else cv
+
+
+def origin(options: EstimatorOptions) -> str:
+    """Say where the code of an estimator is: the name of its module, or the path of its file."""
+    return str(options.file) if isinstance(options, OfFile) else registered()[options.kind].partition(":")[0]
+
+
+def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Path | None = None) -> EstimatorOptions:
+    """Check the options of an estimator, `{kind: ..., ...}`, or its name alone for its defaults.
+
+    Parameters
+    ----------
+    settings : str, mapping or EstimatorOptions
+    folder : Path, optional
+        Of the configuration, to which `file` is relative; by default the working directory.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        An option is wrong, `kind` is no estimator, or `file` cannot be read or has none of that kind.
+    """
+    if isinstance(settings, EstimatorOptions):
+        return settings
+    if isinstance(settings, str):
+        settings = {"kind": settings}
+    if not isinstance(settings, Mapping):
+        raise _wrong("an estimator is a mapping with the key `kind`", settings)
+    kind = settings.get("kind")
+    if not isinstance(kind, str):
+        raise _wrong("an estimator needs `kind`, its name" if kind is None else "must be a name", kind, "kind")
+    try:
+        of_kind = options_class(settings, folder)
+    except ConfigError as error:
+        raise _wrong(str(error), kind, "kind" if settings.get("file") is None else "file") from error
+    if issubclass(of_kind, OfFile):
+        settings = {**settings, "file": _absolute(settings["file"], folder)}
+    return of_kind.model_validate(dict(settings))
+
+
+def options_class(settings: Mapping[str, Any], folder: Path | None = None) -> type[EstimatorOptions]:
+    """Find what options the estimator of `{kind: ..., ...}` has; `folder` as of `options_of`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such estimator, its package cannot be imported, or its file cannot be read or has no such estimator.
+    """
+    if settings.get("file") is not None:
+        return _options_of_file(_absolute(settings["file"], folder), settings["kind"])
+    return get(settings["kind"]).options
+
+
+def _absolute(file: str | Path, folder: Path | None) -> Path:
+    return ((folder or Path()) / str(file)).absolute()
+
+
+def _wrong(message: str, given: Any, *place: str) -> ValidationError:
+    """Make the error of a mistake that no model can find."""
+    problem = PydanticCustomError("estimator", "{message}", {"message": message})
+    return ValidationError.from_exception_data("estimator", [InitErrorDetails(type=problem, loc=place, input=given)])
+
+
+class OfFile(EstimatorOptions):
+    """Options of an estimator that a file brings; `file` is an input of a comparison as a table is."""
+
+    plugin: ClassVar[Plugin]
+    sha256: ClassVar[str]
+    file: Path
+
+    def in_key(self) -> dict[str, Any]:
+        """Return what changes numbers: the content of the file, wherever it lies."""
+        return {**self.model_dump(mode="json", exclude={"file"}), "sha256": self.sha256}
+
+    def __reduce__(self):
+        """Let other processes load the file themselves, whose module they cannot import."""
+        return _restored, (self.model_dump(), self.sha256)
+
+
+def _restored(settings: dict[str, Any], sha256: str) -> EstimatorOptions:
+    """Make the options again in another process.
+
+    Raises
+    ------
+    ConfigError
+        The file is not there, or another one.
+    """
+    options = options_of(settings)
+    if not isinstance(options, OfFile) or options.sha256 != sha256:
+        raise ConfigError(f"{settings['file']}: the file has changed since the run began. Start the run again.")
+    return options
+
+
+def _options_of_file(file: Path, kind: str) -> type[OfFile]:
+    """Read a file and make the class of its estimator's options, which have `file` besides.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: this file of an estimator cannot be read: {error.strerror}.") from error
+    return _class_of(file, content, kind)
+
+
+@cache
+def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
+    if kind in registered():
+        raise ConfigError(f"{file}: kind: {kind} is registered as {registered()[kind]}; give yours another name.")
+    sha256 = hashlib.sha256(content).hexdigest()
+    module = _module_of(file, content, sha256)
+    found = {value.name: value for value in vars(module).values() if isinstance(value, Plugin)}
+    if kind not in found:
+        has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
+        raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
+    options = found[kind].options
+    made: type[OfFile] = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
+    made.plugin, made.sha256 = found[kind], sha256
+    return made
+
+
+def _module_of(file: Path, content: bytes, sha256: str) -> types.ModuleType:
+    """Run a file as a module of its own, once per content."""
+    name = f"auralign_estimator_{sha256[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = types.ModuleType(name)
+    module.__file__ = str(file)
+    sys.modules[name] = module
+    try:
+        exec(compile(content, str(file), "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(
+            f"{file}: this file of an estimator cannot be run: {type(error).__name__}: {error}."
+        ) from error
+    return module
