@@ -1,4 +1,4 @@
-"""`auralign predict`: a table on standard output or in a file, and what is wrong in a sentence (see also test_wheel)."""
+"""`auralign predict`: a table on standard output or in a file, and what is wrong in a sentence."""
 
 import pandas as pd
 import pytest
