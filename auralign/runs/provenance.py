@@ -195,7 +195,7 @@ def read_provenance(results: Path) -> dict:
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: the file is missing, so {results} is not a finished result. "
-            "Make it with: python scripts/compare.py <config>"
+            "Make it with: auralign run <config>"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the provenance of a result ({error!r}). Run the comparison again.") from error
