@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from ruamel.yaml import YAML
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def messages(root: Path = ROOT) -> list[Message]:
 
 def causes(path: Path = CAUSES) -> list[dict[str, str]]:
     """Read troubleshooting.yml: entries of `message` (a part of a template), `cause`, `do`, optionally `file`."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
 
 
 def where_raised(entry: dict[str, str], known: list[Message]) -> list[Message]:
