@@ -87,6 +87,16 @@ def test_pages_load_nothing_from_elsewhere(site):
         assert not outside, page
 
 
+def test_a_function_of_the_reference_lists_the_examples_that_use_it(site):
+    for example in sorted((DOCS / "examples").glob("plot_*.py")):
+        called = re.findall(r"\bau\.([a-z_]+)\(", example.read_text(encoding="utf-8"))
+        assert called, example.name
+        for name in set(called):
+            page = (site / "api" / "generated" / f"auralign.{name}.html").read_text(encoding="utf-8")
+            article = page[page.index("<article") : page.index("</article>")]
+            assert f"auto_examples/{example.stem}.html" in article, f"au.{name} does not list {example.name}"
+
+
 def test_the_flowchart_has_every_row_of_its_table(site):
     table = flowchart.steps(flowchart.PAGE.read_text(encoding="utf-8"))
     rows = [line for line in flowchart.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
