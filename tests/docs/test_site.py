@@ -135,6 +135,16 @@ def test_messages_are_read_with_their_placeholders(tmp_path):
     assert (message.room, message.error, message.line) == ("auralign.room", "DataError", 4)
 
 
+def test_the_kinds_of_errors_are_those_of_the_package():
+    import auralign.errors
+
+    found = {kind.name: kind for kind in error_messages.kinds(ROOT)}
+    own = {name for name, value in vars(auralign.errors).items() if isinstance(value, type)}
+    assert own - {"Iterable"} <= set(found)
+    assert next(iter(found)) == "AuralignError"
+    assert all(kind.words for kind in found.values())
+
+
 def test_every_module_is_on_the_page_of_its_room():
     found = rooms.rooms(ROOT)
     assert {"auralign.estimators", "auralign.questions", "custom_markers.networks"} <= set(found)
