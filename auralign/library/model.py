@@ -71,7 +71,7 @@ class Model:
         if self._coef is None:
             raise DataError(
                 f"{self._kind} has no weights: its prediction is no weighted sum of units, or it does not say its "
-                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso and banded_ridge, among others."
+                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso, elastic_net and pls, among others."
             )
         return pd.DataFrame(self._coef, index=self._unit_index(), columns=pd.Index(self.targets, name="target"))
 
@@ -126,7 +126,8 @@ class Model:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are
             if self._coef is not None and self._intercept is not None:
                 # row by row, so that it does not depend on which others are predicted with it, either
-                return np.stack([row @ self._coef for row in np.ascontiguousarray(x)]) + self._intercept
+                rows: Array = np.stack([row @ self._coef for row in np.ascontiguousarray(x)])
+                return np.asarray(rows + self._intercept)
             if self._fitted is None:
                 raise DataError(f"{self._kind}: there is nothing to predict with.")
             return np.asarray(self._fitted.predict(x if self._scale is None else x / self._scale))

@@ -52,9 +52,10 @@ def test_weights_and_predictions_are_those_of_scikit_learn(zscore):
     scale = X.std(axis=0) if zscore else np.ones(6)
     theirs = RidgeCV(ALPHAS, alpha_per_target=True).fit(X / scale, Y)
     np.testing.assert_allclose(model.alpha, theirs.alpha_)
-    np.testing.assert_allclose(model.weights.to_numpy(), theirs.coef_.T / scale[:, None], rtol=1e-8)
-    np.testing.assert_allclose(model.intercept, theirs.intercept_, rtol=1e-8)
-    np.testing.assert_allclose(model.predict(FRAME).to_numpy(), theirs.predict(X / scale), rtol=1e-8)
+    expected = theirs.coef_.T / scale[:, None]
+    assert (np.abs(model.weights.to_numpy() - expected) < 1e-8 * np.abs(expected).max(axis=0)).all()
+    np.testing.assert_allclose(model.intercept, theirs.intercept_, atol=1e-8 * np.abs(Y).max())
+    np.testing.assert_allclose(model.predict(FRAME).to_numpy(), theirs.predict(X / scale), atol=1e-8 * Y.std())
     assert list(model.weights.index) == NAMES and list(model.weights.columns) == ["target0", "target1", "target2"]
 
 
@@ -90,6 +91,15 @@ def test_the_real_components_are_fitted_as_scikit_learn_fits_them(root):
     model = au.fit(x, responses)
     assert len(model.targets) == 6 and np.isfinite(model.alpha).all()
     _close(model, x, responses.to_numpy()[:, :, 0])
+
+
+@pytest.mark.parametrize("estimator", ["ridge", "lasso", "elastic_net", "pls", RidgeCV()], ids=str)
+def test_a_loaded_model_predicts_the_same_to_the_last_bit(estimator, tmp_path):
+    model = au.fit(FRAME, Y, estimator)
+    again = au.load_model(au.save_model(model, tmp_path / "model"))
+    pd.testing.assert_frame_equal(again.predict(FRAME), model.predict(FRAME), check_exact=True)
+    alone = pd.concat([again.predict(FRAME.iloc[[row]]) for row in range(3)])
+    pd.testing.assert_frame_equal(alone, model.predict(FRAME).iloc[:3], check_exact=True)
 
 
 def test_a_saved_model_is_the_same_once_loaded(tmp_path):
