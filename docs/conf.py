@@ -109,6 +109,13 @@ html_show_sphinx = False
 SHOWN_HERE = {"changelog": "CHANGELOG.md", "contributing": "CONTRIBUTING.md", "datasets": "datalad_dataset/README.md"}
 
 
+def unlisted_pages() -> list[str]:
+    """Name the pages that no contents name: the guide shows them at its end, so that none is lost."""
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")}
+    listed = {line.strip() for text in pages.values() for line in text.splitlines()}
+    return sorted(set(pages) - listed - {"index"})
+
+
 def text_of_the_site(app, docname: str, source: list[str]) -> None:
     """Show files of the repository as pages, and lead links that are right there to where the site shows the same."""
     text = source[0]
@@ -119,6 +126,8 @@ def text_of_the_site(app, docname: str, source: list[str]) -> None:
     for page, file in SHOWN_HERE.items():
         text = re.sub(rf"\]\((\.\./)?{re.escape(file)}\)", f"]({page}.md)", text)
     text = re.sub(r"\]\((?:\.\./)?docs/([\w/]+\.\w+(?:#[\w-]+)?)\)", r"](\1)", text)
+    if docname == "user_guide" and (more := unlisted_pages()):
+        text += "\n:::{toctree}\n:caption: More\n:maxdepth: 1\n\n" + "\n".join(more) + "\n:::\n"
     text = text.replace("](examples/README.txt)", "](auto_examples/index.rst)")
     source[0] = re.sub(r"\]\(examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", text)
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
 from threadpoolctl import threadpool_limits

@@ -18,7 +18,6 @@ from typing import Any
 import click
 import junifer
 import ruamel.yaml
-from junifer.markers import BaseMarker
 from junifer.pipeline import PipelineComponentRegistry
 from junifer.utils import raise_error
 

@@ -1,8 +1,8 @@
 """What goes wrong, and what to do: read off the source, so that the page cannot fall behind it.
 
-Two directives. `error-causes` shows the entries of troubleshooting.yml: message, cause, remedy. `error-messages` lists
-every message of the package, by room. A message is the template in a `raise SomeError(...)`: `<path>` stands for what
-is filled in, `…` for what is put together on the spot.
+Three directives. `error-causes` shows the entries of troubleshooting.yml: message, cause, remedy. `error-kinds` lists
+the classes of errors, `error-messages` every message of the package, by room. A message is the template in a
+`raise SomeError(...)`: `<path>` stands for what is filled in, `…` for what is put together on the spot.
 """
 
 import ast
@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from ruamel.yaml import YAML
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def messages(root: Path = ROOT) -> list[Message]:
 
 def causes(path: Path = CAUSES) -> list[dict[str, str]]:
     """Read troubleshooting.yml: entries of `message` (a part of a template), `cause`, `do`, optionally `file`."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
 
 
 def where_raised(entry: dict[str, str], known: list[Message]) -> list[Message]:
@@ -109,6 +109,41 @@ def sentence(text: str) -> list[nodes.Node]:
     """Turn a text with `code` in it into nodes."""
     parts = text.split("`")
     return [nodes.literal(text=part) if number % 2 else nodes.Text(part) for number, part in enumerate(parts) if part]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of errors: its name, the file that has it, and what its docstring says."""
+
+    name: str
+    file: str
+    words: str
+
+
+def kinds(root: Path = ROOT) -> list[Kind]:
+    """Read the classes of errors that the packages define, those of auralign/errors.py first."""
+    found = []
+    for file in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            above = ast.unparse(node.bases[0]) if isinstance(node, ast.ClassDef) and node.bases else ""
+            if not above.endswith(("Error", "Exception")) or node.name in INNER:
+                continue
+            words = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+            found.append(Kind(node.name, file.relative_to(root).as_posix(), words))
+    return sorted(found, key=lambda kind: (kind.file != "auralign/errors.py", kind.file))
+
+
+class ErrorKinds(Directive):
+    """The classes of errors and what each says of itself."""
+
+    def run(self) -> list[nodes.Node]:
+        items = []
+        for kind in kinds():
+            term = nodes.term("", "", nodes.literal(text=kind.name))
+            term += [nodes.Text(" ("), nodes.literal(text=kind.file), nodes.Text(")")]
+            body = nodes.definition("", nodes.paragraph("", "", *sentence(kind.words)))
+            items.append(nodes.definition_list_item("", term, body))
+        return [nodes.definition_list("", *items)]
 
 
 class ErrorCauses(Directive):
@@ -153,5 +188,6 @@ class ErrorMessages(Directive):
 
 def setup(app) -> dict:
     app.add_directive("error-causes", ErrorCauses)
+    app.add_directive("error-kinds", ErrorKinds)
     app.add_directive("error-messages", ErrorMessages)
     return {"parallel_read_safe": True}

@@ -87,6 +87,16 @@ def test_pages_load_nothing_from_elsewhere(site):
         assert not outside, page
 
 
+def test_a_function_of_the_reference_lists_the_examples_that_use_it(site):
+    for example in sorted((DOCS / "examples").glob("plot_*.py")):
+        called = re.findall(r"\bau\.([a-z_]+)\(", example.read_text(encoding="utf-8"))
+        assert called, example.name
+        for name in set(called):
+            page = (site / "api" / "generated" / f"auralign.{name}.html").read_text(encoding="utf-8")
+            article = page[page.index("<article") : page.index("</article>")]
+            assert f"auto_examples/{example.stem}.html" in article, f"au.{name} does not list {example.name}"
+
+
 def test_the_flowchart_has_every_row_of_its_table(site):
     table = flowchart.steps(flowchart.PAGE.read_text(encoding="utf-8"))
     rows = [line for line in flowchart.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -123,6 +133,16 @@ def test_messages_are_read_with_their_placeholders(tmp_path):
     (message,) = error_messages.messages(tmp_path)
     assert message.template == "<path>: … names, at most 3. Remove some."
     assert (message.room, message.error, message.line) == ("auralign.room", "DataError", 4)
+
+
+def test_the_kinds_of_errors_are_those_of_the_package():
+    import auralign.errors
+
+    found = {kind.name: kind for kind in error_messages.kinds(ROOT)}
+    own = {name for name, value in vars(auralign.errors).items() if isinstance(value, type)}
+    assert own - {"Iterable"} <= set(found)
+    assert next(iter(found)) == "AuralignError"
+    assert all(kind.words for kind in found.values())
 
 
 def test_every_module_is_on_the_page_of_its_room():
