@@ -90,7 +90,14 @@ def test_filters_choose_rows_and_columns_without_content_go(written):
     assert len(read_measures(written, time=0.4)) == 24
     other = read_measures(written, question="other")
     assert list(other) == ["question", "measure", "value", "split", "p"]
-    assert read_measures(written, features="nothing").empty
+    assert read_measures(written, features="nothing").empty and read_measures(written, layer=[]).empty
+
+
+def test_the_name_of_a_folder_is_no_column(written, tmp_path):
+    folder = tmp_path / "run=1"
+    folder.mkdir()
+    moved = written.rename(folder / written.name)
+    assert list(read_measures(moved, layer=0)) == list(read_measures(moved))[:-1]
 
 
 @pytest.mark.parametrize(
