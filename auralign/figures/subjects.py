@@ -57,10 +57,7 @@ def median_layers(
     ------
     DataError
     """
-    own = _rows(layers, estimator, metric, error)
-    over_subjects = bool((own["n_subjects"] >= FEWEST_SUBJECTS).all())
-    few = not over_subjects and bool((own["n_subjects"] > 0).any())
-    data = own.assign(score=own["score"] if over_subjects else own["pooled"])
+    data, over_subjects, few = _rows(layers, estimator, metric, error)
     low_high = data["score"] - data[error], data["score"] + data[error]
     words = f"bands: {ERRORS[error]}, on either side"
     people = None
@@ -124,15 +121,13 @@ def region_layers(
     ------
     DataError
     """
-    own = _rows(regions, estimator, metric, error)
-    over_subjects = bool((own["n_subjects"] >= FEWEST_SUBJECTS).all())
-    few = not over_subjects and bool((own["n_subjects"] > 0).any())
+    own, over_subjects, few = _rows(regions, estimator, metric, error)
     sizes = own.groupby("region", sort=False)["n_targets"].max()
     kept = sizes.nlargest(MAX_PANELS).index
     data = own[own["region"].isin(kept)].copy()
     people = _people(summary, estimator, metric, ["region"]) if few else None
     if not over_subjects:
-        data["score"], data[error] = data["pooled"], np.nan
+        data[error] = np.nan
     data = data.assign(low=data["score"] - data[error], high=data["score"] + data[error])
     places = LayerAxis.of(regions)
     data = data.assign(x=places.place(data), layer_name=places.name_of(data))
@@ -158,10 +153,21 @@ def region_layers(
     )
 
 
-def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, estimator: str, metric: str, error: str) -> tuple[pd.DataFrame, bool, bool]:
+    """Take the rows, `score` that over all targets where subjects are too few for a mean over them.
+
+    Returns
+    -------
+    rows : DataFrame
+    over_subjects, few : bool
+        Whether scores are means over subjects; whether there are subjects, but too few.
+    """
     if error not in ERRORS:
         raise DataError(f"error: {error!r} is not one of {', '.join(ERRORS)}.")
-    return rows_of(table.dropna(subset=["pooled"]), "rows", estimator=estimator, metric=metric)
+    own = rows_of(table.dropna(subset=["pooled"]), "rows", estimator=estimator, metric=metric)
+    over_subjects = bool((own["n_subjects"] >= FEWEST_SUBJECTS).all())
+    few = not over_subjects and bool((own["n_subjects"] > 0).any())
+    return own.assign(score=own["score"] if over_subjects else own["pooled"]), over_subjects, few
 
 
 def _people(summary: pd.DataFrame | None, estimator: str, metric: str, by: list[str]) -> pd.DataFrame | None:

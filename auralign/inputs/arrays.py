@@ -1,11 +1,12 @@
 """Arrays in files: opened by path where they are needed, so that workers share them and none is held twice."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from ..files.atomic import written_atomically
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,6 @@ def store_array(array: np.ndarray, folder: Path) -> StoredArray:
     sha256 = sha256_of_array(array)
     path = folder / f"{sha256[:32]}.npy"
     if not path.exists():
-        partial = folder / f".{path.name}.{os.getpid()}"
-        with open(partial, "wb") as file:
+        with written_atomically(path) as partial, open(partial, "wb") as file:
             np.save(file, array, allow_pickle=False)
-        os.replace(partial, path)
     return StoredArray(path, np.arange(len(array)), sha256)

@@ -7,12 +7,12 @@ speech, C9 relative best layers and counts, C11 a later study with another metho
 reading the number off (half a unit of the last digit where it was printed). `target` is a component, a region or `all`.
 """
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from ...errors import DataError
+from ...files.atomic import write_atomically
 from ...files.text_tables import open_text
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -48,9 +48,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     DataError
         It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        frame.to_csv(partial, sep="\t", index=False)
-        os.replace(partial, path)
+        write_atomically(frame, path)
     except OSError as error:
         raise DataError(f"{path}: the table cannot be written: {error.strerror or error}.") from error
