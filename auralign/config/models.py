@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import create_model
 
@@ -35,7 +35,9 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
     if task == TASK:
         return Comparison
     options = get_question(task).options
-    return create_model(
+    # for type checkers the models of all questions look alike: what is run needs `Inputs`, `name` and `scheduler`
+    make: Any = create_model
+    return make(
         f"{options.__name__}Comparison",
         __base__=options,
         __doc__=f"A whole comparison with the task {task}.",

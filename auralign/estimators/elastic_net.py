@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ class ElasticNet(EstimatorOptions):
 class ElasticNetFit(LinearFit):
     """A fitted elastic net for every target; `gap` [n_targets]: duality gap relative to the loss of the empty model."""
 
-    gap: np.ndarray | float = np.nan
+    gap: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def fit_elastic_net(
@@ -109,10 +109,10 @@ def _fit(
             coefs, _ = _path(fitted, fold_y[training], ratio, grid)
             errors[number] += ((fold_y[held_out, None] - fold_x[held_out] @ coefs) ** 2).mean(axis=0) / len(folds[0])
         of_mean += (fold_y[held_out] ** 2).mean() / len(folds[0])
-    number, position = np.unravel_index(errors.argmin(), errors.shape)
-    ratio, alphas = ratios[number], grids[number, : position + 1]
+    best, position = np.unravel_index(errors.argmin(), errors.shape)
+    ratio, alphas = ratios[best], grids[best, : position + 1]
     coefs, gaps = _path(np.asfortranarray(x), y, ratio, alphas)
-    r2_dev = 1.0 - errors[number, position] / of_mean if of_mean > 0 else 0.0
+    r2_dev = 1.0 - errors[best, position] / of_mean if of_mean > 0 else 0.0
     return coefs[:, -1], float(alphas[-1]), float(ratio), float(gaps[-1]), float(r2_dev)
 
 

@@ -156,8 +156,9 @@ def predict(
         prediction = found.predict(x_test)
     n_targets = y.shape[1]
     alpha, r2_dev = (np.broadcast_to(np.asarray(v, dtype=float), n_targets) for v in (found.alpha, found.r2_dev))
-    coef = found.coef if plugin.abilities(options).sparse else None
-    return Prediction(prediction, alpha, r2_dev, coef, getattr(found, "params", None))
+    can = plugin.abilities(options)
+    coef, params = found.coef if can.sparse else None, found.params if can.params else None
+    return Prediction(prediction, alpha, r2_dev, coef, params)
 
 
 def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
@@ -255,12 +256,12 @@ def _restored(settings: dict[str, Any], sha256: str) -> EstimatorOptions:
         The file is not there, or another one.
     """
     options = options_of(settings)
-    if options.sha256 != sha256:
+    if not isinstance(options, OfFile) or options.sha256 != sha256:
         raise ConfigError(f"{settings['file']}: the file has changed since the run began. Start the run again.")
     return options
 
 
-def _options_of_file(file: Path, kind: str) -> type[EstimatorOptions]:
+def _options_of_file(file: Path, kind: str) -> type[OfFile]:
     """Read a file and make the class of its estimator's options, which have `file` besides.
 
     Raises
@@ -275,7 +276,7 @@ def _options_of_file(file: Path, kind: str) -> type[EstimatorOptions]:
 
 
 @cache
-def _class_of(file: Path, content: bytes, kind: str) -> type[EstimatorOptions]:
+def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
     if kind in registered():
         raise ConfigError(f"{file}: kind: {kind} is registered as {registered()[kind]}; give yours another name.")
     sha256 = hashlib.sha256(content).hexdigest()
@@ -285,7 +286,7 @@ def _class_of(file: Path, content: bytes, kind: str) -> type[EstimatorOptions]:
         has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
         raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
     options = found[kind].options
-    made = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
+    made: type[OfFile] = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
     made.plugin, made.sha256 = found[kind], sha256
     return made
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from ..questions.measures import FILE as MEASURES
 from ..questions.measures import check_measures, open_measures
 from ..questions.question import Plan, Question
 from ..wording import counted
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Made:
         """Name of a table's file."""
         return self._files[name]
 
-    def attempt(self, what: str, make: Callable[[], object]) -> object | None:
+    def attempt(self, what: str, make: Callable[[], T]) -> T | None:
         """Make something; where that fails note why, and give None."""
         try:
             return make()
@@ -65,7 +68,11 @@ class Made:
         for error in self.failures.values():
             if not isinstance(error, AuralignError):
                 raise error
-        named = "\n  ".join(f"{what}: {error}" for what, error in self.failures.items())
+        # tables that are made of one another fail together
+        alike: dict[str, list[str]] = {}
+        for what, error in self.failures.items():
+            alike.setdefault(str(error), []).append(what)
+        named = "\n  ".join(f"{', '.join(files)}: {message}" for message, files in alike.items())
         raise type(first)(
             f"{out}: {counted(len(self.failures), 'table')} could not be made; all others are written.\n  {named}"
         ) from first
@@ -90,6 +97,7 @@ def write_measures(plans: dict[Question, Plan], made: Made, path: Path) -> None:
     dims = {dim for plan in plans.values() for dim in plan.dims}
 
     def write() -> bool:
+        """Write, each table checked by what its question says of itself."""
         with open_measures(path, dims, own) as file:
             for question, plan in plans.items():
                 for table in plan.measures(made.tables):

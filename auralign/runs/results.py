@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from ..errors import DataError
 from ..files.text_tables import open_text
 from ..questions import measures as long_table
-from ..questions.question import QUESTIONS, TableFile, get_question
+from ..questions.question import TableFile, get_question
 from ..scoring.metrics import primary_metric
+from .provenance import refuse_unknown
 
 # names are text whatever they look like: NA and 001 are names
 TEXT = (
@@ -273,13 +274,7 @@ def _read_provenance(folder: Path) -> dict:
     _refuse_missing(path, folder)
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
-        long_table.refuse_newer(path, int(provenance.get("schema", 0)))
-        unknown = [name for name in provenance.get("questions", ()) if name not in QUESTIONS]
-        if unknown:
-            raise DataError(
-                f"{path}: results of the question {unknown[0]!r}, which this version does not know; it knows "
-                f"{', '.join(QUESTIONS)}. Update it: pip install --upgrade auralign"
-            )
+        refuse_unknown(path, provenance)
         for key in ("name", "features"):
             provenance["config"][key]
         for key in ("estimators", "fdr") if "encoding" in provenance.get("questions", ["encoding"]) else ():
@@ -333,7 +328,6 @@ def _read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         text = dict.fromkeys((name for name in _header(path) if name in TEXT), str)
-        table = open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""])
-        return table.reset_index(drop=True)
+        return open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""]).reset_index(drop=True)
     except (OSError, ValueError, DataError) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error

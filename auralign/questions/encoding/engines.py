@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
-from ...estimators.plugin import InnerCv
+from ...estimators.plugin import Can, InnerCv
 from ...estimators.registry import abilities, face, predict
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
@@ -143,7 +143,8 @@ def run_julearn(
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
     # the folds of groups are those of one split, so that each split has a pipeline of its own
     parts = [splits] if groups is None else [[split] for split in splits]
-    per_target, can = [[] for _ in range(y.shape[1])], abilities(estimator)
+    can = abilities(estimator)
+    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
     for part in parts:
         model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
@@ -153,20 +154,17 @@ def run_julearn(
                 # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
                 run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
                 raise
-    return [
-        SplitResult(
-            prediction=np.column_stack([target[number].prediction for target in per_target]),
-            **{
-                score: np.concatenate([getattr(target[number], score) for target in per_target])
-                for score in ("alpha", "r2_dev", "r2", "r2_corr")
-            },
-            **{
-                chosen: [getattr(target[number], chosen)[0] for target in per_target] if asked else None
-                for chosen, asked in (("selected", can.sparse), ("params", can.params))
-            },
-        )
-        for number in range(len(splits))
-    ]
+    return [_beside([target[number] for target in per_target], can) for number in range(len(splits))]
+
+
+def _beside(targets: list[SplitResult], can: Can) -> SplitResult:
+    """Put the results of single targets beside each other."""
+    chosen = {
+        name: [getattr(target, name)[0] for target in targets] if asked else None
+        for name, asked in (("selected", can.sparse), ("params", can.params))
+    }
+    scores = (np.concatenate([getattr(one, name) for one in targets]) for name in ("alpha", "r2_dev", "r2", "r2_corr"))
+    return SplitResult(np.column_stack([target.prediction for target in targets]), *scores, **chosen)
 
 
 def _julearn_target(
@@ -249,15 +247,15 @@ def _fit_split(
 ) -> SplitResult:
     """Fit the development part of (x, y), predict and score the test part."""
     (x_dev, x_test), (y_dev, y_test) = x, y
-    found, can = predict(x_dev, y_dev, x_test, estimator, cv, widths), abilities(estimator)
+    found = predict(x_dev, y_dev, x_test, estimator, cv, widths)
     return SplitResult(
         found.prediction,
         found.alpha,
         found.r2_dev,
         r2(y_test, found.prediction),
         r2_corr(y_test, found.prediction),
-        _selected(found.coef) if can.sparse else None,
-        as_json(found.params) if can.params else None,
+        None if found.coef is None else _selected(found.coef),
+        None if found.params is None else as_json(found.params),
     )
 
 
@@ -266,13 +264,23 @@ def _selected(coef: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def as_json(params: Sequence[dict[str, Any]]) -> list[str]:
-    """Write the hyper-parameters of every target as a text that is the same for the same values."""
-    return [json.dumps(of_target, sort_keys=True, default=_plain) for of_target in params]
+    """Write the hyper-parameters of every target as a text that is the same for the same values.
+
+    Numbers have 12 digits: the last ones of one that is relative to the data differ with the order of sums.
+    """
+    return [
+        json.dumps({key: _plain(value) for key, value in of_target.items()}, sort_keys=True) for of_target in params
+    ]
 
 
 def _plain(value: Any) -> Any:
-    """Turn a number of numpy into Python's; of anything else, such as an estimator, its text says what it is."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+    """Turn a value into what JSON holds; of an estimator, say, its text says what it is."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if np.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 ENGINES = {"julearn": run_julearn, "multitarget": run_multitarget}

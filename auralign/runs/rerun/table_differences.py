@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class _Rows:
         self._labels: list[np.ndarray] = []
         # which rows of the files are meant
         self.taken = [_where(path, only) for path in (old, new)]
-        keys: list[np.ndarray | int] = [0, 0]
+        keys: list[Any] = [0, 0]
         for name in identity:
             columns = [read_column(path, name) for path in (old, new)]
             if (columns[0].labels is None) != (columns[1].labels is None):
@@ -84,7 +85,8 @@ class _Rows:
             self._labels.append(union)
         if math.prod(len(labels) for labels in self._labels) >= 2**63:
             raise DataError(f"{old}: its rows are of too many different {', '.join(identity)} to be told apart.")
-        self.old, self.new = keys
+        self.old: np.ndarray = keys[0]
+        self.new: np.ndarray = keys[1]
         for path, key in ((old, self.old), (new, self.new)):
             ordered = np.sort(key)
             twice = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -111,14 +113,17 @@ class _Rows:
 
 def _where(path: Path, only: Mapping[str, Collection[str]]) -> np.ndarray | slice:
     """Find the rows that have one of some names in each of some columns."""
-    kept = [column for name in only if (column := _is_one_of(read_column(path, name), only[name])) is not None]
-    return np.flatnonzero(np.logical_and.reduce(kept)) if kept else slice(None)
+    kept = [_is_one_of(path, name, names) for name, names in only.items()]
+    return slice(None) if all(one.all() for one in kept) else np.flatnonzero(np.logical_and.reduce(kept))
 
 
-def _is_one_of(column: Column, names: Collection[str]) -> np.ndarray | None:
-    """Tell which rows have one of some names; None where all have."""
-    wanted = np.append(column.labels.isin(list(names)), False)
-    return None if wanted[column.values].all() else wanted[column.values]
+def _is_one_of(path: Path, name: str, names: Collection[str]) -> np.ndarray:
+    """Tell which rows have one of some names in a column."""
+    column = read_column(path, name)
+    if column.labels is None:
+        raise DataError(f"{path}: the column {name!r} holds numbers; expected names.")
+    # one more place at the end: that of rows without a name
+    return np.append(column.labels.isin(list(names)), False)[column.values]
 
 
 def compare_tables(
@@ -146,10 +151,11 @@ def compare_tables(
         A table cannot be read, lacks a column that says what its rows are of, or has a row twice.
     """
     rows = _Rows(old, new, identity, only or {})
-    n_rows, taken = len(rows.old), (slice(None), slice(None))
+    n_rows = len(rows.old)
+    taken: tuple[Any, Any] = (slice(None), slice(None))
     if not np.array_equal(rows.old, rows.new):
-        _, *taken = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
-        n_rows = len(taken[0])
+        _, of_old, of_new = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
+        n_rows, taken = len(of_old), (of_old, of_new)
     columns = [[name for name in column_names(path) if name not in identity] for path in (old, new)]
     both = [name for name in columns[0] if name in columns[1]]
     return TableDifference(
