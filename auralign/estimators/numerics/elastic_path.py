@@ -58,7 +58,7 @@ def _residual(x: np.ndarray, y: np.ndarray, residual: np.ndarray, a: float, b: f
     excess = _soft(residual @ x / n, a)
     value = residual @ residual / 2 - y @ residual + n / (2 * b) * (excess @ excess)
     for _ in range(STEPS):
-        beyond = np.flatnonzero(excess)
+        beyond, signs = np.flatnonzero(excess), np.sign(excess)
         active = x[:, beyond]
         gradient = residual - y + active @ excess[beyond] / b
         if np.linalg.norm(gradient) <= EXACT * scale:
@@ -74,6 +74,8 @@ def _residual(x: np.ndarray, y: np.ndarray, residual: np.ndarray, a: float, b: f
                 break
             length /= 2.0
         residual, value = new, new_value
+        if length == 1.0 and np.array_equal(np.sign(excess), signs):
+            break  # the step stayed on one quadratic, whose minimum it is
     return residual
 
 
