@@ -299,8 +299,7 @@ def _first(names: list[str], most: int = 12) -> str:
 def _refuse_missing(path: Path, folder: Path) -> None:
     if not path.exists():
         raise DataError(
-            f"{path}: the file is missing, so {folder} is not a finished result. "
-            "Make it with: auralign run <config>"
+            f"{path}: the file is missing, so {folder} is not a finished result. Make it with: auralign run <config>"
         )
 
 
