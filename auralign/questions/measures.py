@@ -38,6 +38,8 @@ ALWAYS = ("question", "measure", "value")
 NUMBERS = ("value", "low", "high", "p", "p_fdr")
 # how the columns are stored: a name is stored once per row group
 _STORED = {str: pa.dictionary(pa.int32(), pa.string()), int: pa.int32(), float: pa.float64()}
+# numbers of which there are few different ones
+_REPEATED = ("layer", "time", "lag", "split", "n_train", "n_test")
 _CALLED = {str: "text", int: "whole numbers", float: "numbers"}
 
 
@@ -240,10 +242,6 @@ def open_measures(
         yield MeasuresFile(writer)
 
 
-# numbers of which there are few different ones
-_REPEATED = ("layer", "time", "lag", "split", "n_train", "n_test")
-
-
 def _array(column: pd.Series, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return _dictionary(column.astype("category").array)
@@ -314,7 +312,8 @@ def read_measures(path: Path, **filters: Any) -> pd.DataFrame:
     plain = [pa.field(f.name, pa.string()) if pa.types.is_dictionary(f.type) else f for f in schema]
     conditions = [_condition(path, pa.schema(plain), name, wanted) for name, wanted in filters.items()]
     try:
-        table = pq.read_table(path, filters=conditions or None, schema=pa.schema(plain, schema.metadata))
+        # no partitioning: a folder such as `run=1` is a name and no column
+        table = pq.read_table(path, filters=conditions or None, schema=pa.schema(plain), partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error
     empty = [name for name in table.column_names if table.num_rows and table[name].null_count == table.num_rows]
@@ -324,7 +323,7 @@ def read_measures(path: Path, **filters: Any) -> pd.DataFrame:
     return frame.astype({f.name: "int64" for f in table.schema if f.type == pa.int32() and f.name not in gaps})
 
 
-def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[str, str, list]:
+def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[str, str, pa.Array]:
     if name not in schema.names:
         raise DataError(
             f"{path}: there is no column {name!r}.{did_you_mean(name, schema.names)} There are "
@@ -332,10 +331,9 @@ def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[s
         )
     values = list(wanted) if isinstance(wanted, list | tuple | set | np.ndarray | pd.Series | pd.Index) else [wanted]
     kind = schema.field(name).type
-    expected = str if pa.types.is_string(kind) else (int, np.integer) if pa.types.is_integer(kind) else (
-        int, float, np.integer, np.floating)  # fmt: skip
-    wrong = [value for value in values if not isinstance(value, expected) or isinstance(value, bool)]
+    holds = str if pa.types.is_string(kind) else int if pa.types.is_integer(kind) else float
+    fitting = {str: str, int: (int, np.integer), float: (int, float, np.integer, np.floating)}[holds]
+    wrong = [value for value in values if not isinstance(value, fitting) or isinstance(value, bool)]
     if wrong:
-        called = "text" if expected is str else "whole numbers" if pa.types.is_integer(kind) else "numbers"
-        raise DataError(f"{path}: the column {name!r} holds {called}, not {wrong[0]!r}.")
-    return name, "in", values
+        raise DataError(f"{path}: the column {name!r} holds {_CALLED[holds]}, not {wrong[0]!r}.")
+    return name, "in", pa.array(values, type=kind)

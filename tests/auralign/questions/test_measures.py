@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from auralign.errors import DataError
-from auralign.questions.encoding.measures import of_ceilings, of_scores, target_dims
+from auralign.questions.encoding.measures import of_ceilings, of_chance, of_scores, target_dims
 from auralign.questions.measures import (
     COLUMNS,
     SCHEMA,
@@ -90,7 +90,14 @@ def test_filters_choose_rows_and_columns_without_content_go(written):
     assert len(read_measures(written, time=0.4)) == 24
     other = read_measures(written, question="other")
     assert list(other) == ["question", "measure", "value", "split", "p"]
-    assert read_measures(written, features="nothing").empty
+    assert read_measures(written, features="nothing").empty and read_measures(written, layer=[]).empty
+
+
+def test_the_name_of_a_folder_is_no_column(written, tmp_path):
+    folder = tmp_path / "run=1"
+    folder.mkdir()
+    moved = written.rename(folder / written.name)
+    assert list(read_measures(moved, layer=0)) == list(read_measures(moved))[:-1]
 
 
 @pytest.mark.parametrize(
@@ -211,3 +218,11 @@ def test_scores_and_ceilings_of_encoding_keep_the_contract():
     ceilings = of_ceilings(about, dims)
     check_measures(ceilings, "encoding", ["noise_ceiling"])
     assert ceilings["low"].tolist() == [0.4, 0.1] and ceilings["target"].tolist() == ["a", "b"]
+    tested = pd.DataFrame(names | {"target": ["b", "a"], "score": [0.3, 0.6], "p": [0.2, 0.001], "chance": 0.1})
+    chance = of_chance(tested, target_dims(about.assign(roi=["core", "belt"])))
+    check_measures(chance, "encoding", ["above_chance"])
+    assert chance[["target", "roi", "value", "p"]].to_numpy().tolist() == [
+        ["b", "belt", 0.3, 0.2],
+        ["a", "core", 0.6, 0.001],
+    ]
+    assert set(chance["layer"]) == {3} and set(chance["features"]) == {"net"}
