@@ -14,8 +14,10 @@ from auralign.inference.statistics import corrected_interval, corrected_ttest
 features, responses = au.phantom()
 splits = au.splits(165, kind="tuckute2023")
 layer = features[1]  # means and standard deviations of the energies
-ridge = au.encode(layer, responses, splits, estimator="ridge")
-lasso = au.encode(layer, responses, splits, estimator="lasso")
+ridge, lasso = (
+    au.encode(layer, responses, splits, estimator, engine="multitarget")
+    for estimator in ("ridge", "lasso")
+)
 
 # %%
 # Splits share stimuli, so that a plain t-test finds far too much: the corrected one adds n_test / n_development.

@@ -23,14 +23,11 @@ sets = {
     "modulation": features[2],
     "both": [features[0], features[2]],
 }
-scores = {
-    name: au.encode(layer, responses, splits)
-    .scores["r2"]
-    .isel(layer=0)
-    .transpose("split", "target")
-    .to_numpy()
-    for name, layer in sets.items()
-}
+scores = {}  # split x target
+for name, layer in sets.items():
+    result = au.encode(layer, responses, splits, engine="multitarget")
+    r2 = result.scores["r2"].isel(layer=0)
+    scores[name] = r2.transpose("split", "target").to_numpy()
 
 # %%
 # ``speech`` is made from slow modulation, which no mean spectrum has. r2 has no lower bound: one split in which the

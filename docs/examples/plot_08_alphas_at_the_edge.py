@@ -21,6 +21,7 @@ results = {
         responses,
         splits,
         estimator={"kind": "ridge", "alphas": grid.tolist()},
+        engine="multitarget",
     )
     for name, grid in grids.items()
 }
