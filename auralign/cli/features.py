@@ -153,11 +153,9 @@ def _program(*arguments: str, threads: int | None = None) -> None:
     try:
         status = child.wait()
     except KeyboardInterrupt:
-        # it may have to give back what it fetched; from a terminal it has the signal already
+        # it may have to give back what it fetched, and says what is kept; from a terminal it has the signal already
         child.send_signal(signal.SIGINT)
         child.wait()
-        raise
-    if status == 130:
-        raise click.Abort
+        sys.exit(130)
     if status:
         sys.exit(status)

@@ -78,3 +78,26 @@ def test_copy_brings_a_yaml_and_the_comparisons_that_read_its_features(tmp_path,
     refused = CliRunner().invoke(main, ["features", "list", "--copy", "quick"])
     assert refused.exit_code == 2
     assert "--copy quick: no such YAML. Did you mean quickstart?" in refused.output
+
+
+SLOW = """
+import os, signal
+from custom_markers.acoustics.logmel import LogMel
+
+def layers_of(self, wave):
+    os.kill(os.getppid(), signal.SIGINT)  # as Ctrl-C, while a sound is computed
+    signal.pause()
+
+LogMel.layers_of = layers_of
+"""
+
+
+def test_an_interrupted_run_stops_the_markers_and_says_what_is_kept(tmp_path):
+    (tmp_path / "wavs").mkdir()
+    wavfile.write(tmp_path / "wavs" / "a.wav", 24000, np.arange(24000, dtype=np.int16))
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "mine.yml").write_text(YAML.replace("with: custom_markers", "with: [custom_markers, slow.py]"))
+    done = _auralign("features", "run", "mine.yml", cwd=tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.count("interrupted; what was finished is kept. Run the same command to go on.") == 1
+    assert "Traceback" not in done.stderr
