@@ -104,7 +104,7 @@ def resolve_splits(given: SplitsLike, joined: Joined, groups: Array | None, cate
     """
     n = len(joined.stimuli)
     if isinstance(given, str | Mapping):
-        options = dict(given) if isinstance(given, Mapping) else {"kind": given}
+        options: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"kind": given}
         kind = options.pop("kind", "shuffle")
         table = options.pop("table", None)
         found = _drawn(kind, n, joined.stimuli, groups, categories, table, options)
@@ -116,6 +116,11 @@ def resolve_splits(given: SplitsLike, joined: Joined, groups: Array | None, cate
             for number, (d, t) in enumerate(_pairs(given))
         ]
     _check(found, groups)
+    smallest = min(len(test) for _, test in found)
+    if smallest < LEAST_TEST and not isinstance(given, str | Mapping):  # of those that are drawn it was said there
+        warnings.warn(
+            f"The smallest test set holds {smallest} stimuli: {chance_of(smallest)}.", InputWarning, stacklevel=3
+        )
     return found
 
 
@@ -211,8 +216,3 @@ def _check(found: list[Split], groups: Array | None) -> None:
                 f"splits: in split {number} {len(shared)} groups are on both sides, such as {shared[0]!r}. Draw the "
                 "splits with the groups, for example kind='group_shuffle' or 'leave_one_group_out'."
             )
-    smallest = min(len(test) for _, test in found)
-    if smallest < LEAST_TEST:
-        warnings.warn(
-            f"The smallest test set holds {smallest} stimuli: {chance_of(smallest)}.", InputWarning, stacklevel=4
-        )
