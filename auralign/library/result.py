@@ -249,8 +249,12 @@ class Result:
         return metric
 
     def _counts(self) -> list[tuple[str, int]]:
-        counts = (self.layers, self.targets, self.splits, self.stimuli)
-        return [(what, len(n)) for what, n in zip(("layers", "targets", "splits", "stimuli"), counts, strict=True)]
+        return [
+            ("layers", len(self.layers)),
+            ("targets", len(self.targets)),
+            ("splits", len(self.splits)),
+            ("stimuli", len(self.stimuli)),
+        ]
 
     @cached_property
     def _headline(self) -> str:
