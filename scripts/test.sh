@@ -20,8 +20,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/venv.sh
 make_venv
 
-say "mypy"
-mypy
 say "ruff"
 ruff check .
 ruff format --check .
