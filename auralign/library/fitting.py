@@ -25,7 +25,7 @@ from .estimator import estimator_options
 from .given import Array, Table
 from .inputs import Layers, read_inputs, sets_of, unit_names, values_of, widths_of
 from .model import SCHEMA, Model
-from .wavs import marker_of
+from .wavs import as_json, marker_of
 
 
 def fit(
@@ -126,7 +126,7 @@ def fit(
             "n_units": int(x.shape[1]),
             "widths": list(widths),
             "zscore": zscore,
-            "source": own.bands[0].attrs.get("source"),
+            "source": as_json(own.bands[0].attrs.get("source")),
         },
         "marker": marker_of(own.bands, marker),
         "units": unit_names(own),
@@ -136,7 +136,7 @@ def fit(
             "stimuli": inputs.joined.stimuli,
             "features_sha256": sha256_of_array(x),
             "responses_sha256": sha256_of_array(y),
-            "responses": getattr(Y, "attrs", {}).get("source"),
+            "responses": as_json(getattr(Y, "attrs", {}).get("source")),
         },
         "split": None if splits is None else division,
         "scores": scores,
