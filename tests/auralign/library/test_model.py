@@ -195,6 +195,17 @@ def test_one_layer_is_chosen_by_number_or_name():
             au.fit(layers, Y, layer=layer)
 
 
+def test_a_model_cannot_be_changed_by_what_it_gives_out(tmp_path):
+    x, y = FRAME.to_xarray().to_dataarray("unit").T, pd.DataFrame(Y, index=FRAME.index)
+    x.attrs["source"], y.attrs["source"] = tmp_path, {"array": np.arange(2)}  # whatever it is, the card holds text
+    model = au.fit(x, y)
+    before = model.predict(FRAME)
+    model.weights.iloc[:] = 0.0
+    model.intercept.iloc[:] = 0.0
+    pd.testing.assert_frame_equal(model.predict(FRAME), before, check_exact=True)
+    assert au.load_model(au.save_model(model, tmp_path / "m")).card["features"]["source"] == str(tmp_path)
+
+
 def test_joined_sets_are_predicted_side_by_side():
     model = au.fit([FRAME[NAMES[:2]], FRAME[NAMES[2:]]], Y)
     found = model.predict([FRAME[NAMES[:2]], FRAME[NAMES[2:]]])
