@@ -159,7 +159,7 @@ def run_julearn(
 
 def _beside(targets: list[SplitResult], can: Can) -> SplitResult:
     """Put the results of single targets beside each other."""
-    chosen = {
+    chosen: dict[str, Any] = {
         name: [getattr(target, name)[0] for target in targets] if asked else None
         for name, asked in (("selected", can.sparse), ("params", can.params))
     }
