@@ -1,5 +1,6 @@
 """The command `auralign`: its subcommands, each imported only when it is called."""
 
+import sys
 from importlib import import_module
 
 import click
@@ -73,4 +74,6 @@ def main() -> None:
 
 def entry() -> None:
     """Run the command line of the installed package."""
+    # provenance.json records the command: not where the program lies on this machine
+    sys.argv[0] = "auralign"
     command.run(main, prog_name="auralign")

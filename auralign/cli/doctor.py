@@ -10,11 +10,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import AuralignError
 from . import command
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # a study of 165 sounds with one base network takes about 1 GB: features, blocks, report
 LEAST_DISK_GB = 5
@@ -168,7 +172,7 @@ def _requirements(extra: str | None) -> Iterator[str]:
             yield line
 
 
-def _install(extra: str | None, requirement) -> str:
+def _install(extra: str | None, requirement: "Requirement") -> str:
     whole = "auralign" if extra is None else f"auralign[{extra}]"
     return f'pip install "{whole}", or alone: pip install "{requirement.name}{requirement.specifier}"'
 

@@ -108,7 +108,7 @@ def kinds() -> dict[str, str]:
     """
     found = {}
     spec = find_spec(PROGRAM.partition(".")[0])
-    for place in spec.submodule_search_locations if spec is not None else ():
+    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         for path in sorted(Path(place).rglob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ClassDef) and any(map(_registers, node.decorator_list)):

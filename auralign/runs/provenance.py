@@ -194,8 +194,7 @@ def read_provenance(results: Path) -> dict:
         refuse_unknown(path, provenance)
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: the file is missing, so {results} is not a finished result. "
-            "Make it with: python scripts/compare.py <config>"
+            f"{path}: the file is missing, so {results} is not a finished result. Make it with: auralign run <config>"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the provenance of a result ({error!r}). Run the comparison again.") from error

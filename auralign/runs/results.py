@@ -116,7 +116,7 @@ class Results:
         if found is None:
             raise DataError(
                 f"{self._path(table)}: the file is missing. It needs {self._tables[table].brought_by}; then run: "
-                "python scripts/compare.py <config>"
+                "auralign run <config>"
             )
         return found
 
@@ -231,7 +231,7 @@ class Results:
 
 
 def read_results(folder: Path | str) -> Results:
-    """Open a results folder that `scripts/compare.py` wrote.
+    """Open a results folder that `auralign run` wrote.
 
     Parameters
     ----------
@@ -299,8 +299,7 @@ def _first(names: list[str], most: int = 12) -> str:
 def _refuse_missing(path: Path, folder: Path) -> None:
     if not path.exists():
         raise DataError(
-            f"{path}: the file is missing, so {folder} is not a finished result. "
-            "Make it with: python scripts/compare.py <config>"
+            f"{path}: the file is missing, so {folder} is not a finished result. Make it with: auralign run <config>"
         )
 
 

@@ -101,3 +101,28 @@ def test_five_commands_lead_from_a_folder_of_wavs_and_a_table_to_a_report(quicks
     best = summary.groupby("target")["r2_corr_median"].max()
     assert best["lowfreq"] > 0.8
     assert best["music"] < 0.15
+
+
+FIT = """
+import sys
+import auralign as au
+
+features = au.read_features("features/quickstart/quickstart.hdf5", marker="small")
+model = au.fit(features[1], au.read_responses("datalad_dataset/phantom"))
+au.save_model(model, sys.argv[1])
+model.predict(features[1]).to_csv(sys.argv[2], sep="\t")
+"""
+
+
+def test_a_saved_model_predicts_a_wav_as_the_features_of_that_sound(quickstart, installed, tmp_path):
+    folder, model, of_features = quickstart[0], tmp_path / "model", tmp_path / "of_features.tsv"
+    installed.run(str(installed.python), "-c", FIT, str(model), str(of_features), cwd=folder)
+    expected = pd.read_csv(of_features, sep="\t", index_col="stimulus").iloc[[3, 40]]
+    wavs = [f"datalad_dataset/phantom/sounds/wav/{stimulus}.wav" for stimulus in expected.index]
+    out = tmp_path / "predicted.tsv"
+    said = installed.run("auralign", "predict", str(model), *wavs, "--out", str(out), cwd=folder).stdout
+    assert said == f"written: {out} (2 x 6)\n"
+    predicted = pd.read_csv(out, sep="\t", index_col="stimulus")
+    pd.testing.assert_frame_equal(predicted, expected, rtol=1e-8, atol=0)
+    printed = installed.run("auralign", "predict", str(model), *wavs, cwd=folder).stdout
+    assert printed == out.read_text()

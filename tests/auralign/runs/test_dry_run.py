@@ -85,6 +85,14 @@ def test_what_there_is_no_patience_to_measure_is_told_by_its_size(small_config, 
     assert "(measured: one split of one block of each line but 2, told by the size," in text
 
 
+def test_of_many_targets_some_are_measured_where_each_takes_long(small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(dry_run, "MEASURED_TARGETS", 1)
+    computed = []
+    monkeypatch.setattr(dry_run, "compute_block", lambda job: computed.append((job.is_sparse, job.responses.shape[1])))
+    dry_run.dry_run_of(read_config(small_config), tmp_path / "out")
+    assert set(computed) == {(True, 1), (False, 2)}
+
+
 def test_more_processes_than_blocks_do_not_help(small_config, tmp_path, monkeypatch):
     monkeypatch.setattr(dry_run, "_measure", lambda job, scratch: (2.0, 100.0))
     told = dry_run.dry_run_of(read_config(small_config), tmp_path / "out", n_jobs=6)
@@ -93,5 +101,5 @@ def test_more_processes_than_blocks_do_not_help(small_config, tmp_path, monkeypa
 
 def test_inputs_that_do_not_fit_are_refused_as_in_a_run(small_config, tmp_path):
     (tmp_path / "plain.csv").unlink()
-    with pytest.raises(DataError, match="plain.csv: there is no such table"):
+    with pytest.raises(DataError, match=r"plain\.csv: there is no such table"):
         _run(small_config, "--dry-run")
