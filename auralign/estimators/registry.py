@@ -20,17 +20,18 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import ValidationError, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from sklearn.base import BaseEstimator
 
 from ..errors import ConfigError, did_you_mean
-from .face import PluginFace
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 GROUP = "auralign.estimators"
 # those that are shipped: pyproject.toml registers what this file says; a checkout whose metadata was installed before
@@ -163,6 +164,8 @@ def predict(
 
 def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
     """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
+    from .face import PluginFace  # with scikit-learn, which who reads options does without
+
     plugin, cv = plugin_of(options), _inner(options, cv)
     return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
 
