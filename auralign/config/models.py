@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal, cast
 
 from pydantic import create_model
 
@@ -34,12 +34,12 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
     """
     if task == TASK:
         return Comparison
-    options = get_question(task).options
+    options: Any = get_question(task).options
     return create_model(
         f"{options.__name__}Comparison",
         __base__=options,
         __doc__=f"A whole comparison with the task {task}.",
         name=(Name, ...),
-        task=(Literal[task], ...),
+        task=(cast(Any, Literal)[task], ...),
         scheduler=(str | None, None),
     )

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError
 from ..estimators.registry import options_class
@@ -49,7 +50,7 @@ def _explain(path: Path, source: Yaml, error: ValidationError, model: type[Compa
     return "\n".join(lines)
 
 
-def _wants_name(problem: dict, written: str | None) -> bool:
+def _wants_name(problem: ErrorDetails, written: str | None) -> bool:
     """Whether a text is expected where something else was found, so that quotes would help."""
     if problem["type"] == "literal_error":
         return f"'{written}'" in problem.get("ctx", {}).get("expected", "")

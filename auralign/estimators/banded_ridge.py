@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import MultiOutputMixin
@@ -114,7 +114,8 @@ def fit_banded_ridge(
         As of `fit_ridge`; alphas are on the scale of features whose total variance is 1. All shares meet the same inner
         folds.
     """
-    best, options = None, _with_folds(options, x, y)
+    best: Any = None
+    options = _with_folds(options, x, y)
     for factors in _weighted(x, widths):
         fit = fit_ridge(x * factors, y, alphas, per_target=per_target, **options)
         coef = fit.coef * factors[:, None]  # in units of x
@@ -139,7 +140,8 @@ def predict_banded_ridge(
     **options,
 ) -> RidgePrediction:
     """Fit as `fit_banded_ridge` and predict, without forming weights of single units."""
-    best, options = None, _with_folds(options, x, y)
+    best: Any = None
+    options = _with_folds(options, x, y)
     for factors in _weighted(x, widths):
         found = predict_ridge(x * factors, y, x_test * factors, alphas, per_target=per_target, **options)
         if best is None:

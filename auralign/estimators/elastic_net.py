@@ -109,7 +109,7 @@ def _fit(
             coefs, _ = _path(fitted, fold_y[training], ratio, grid)
             errors[number] += ((fold_y[held_out, None] - fold_x[held_out] @ coefs) ** 2).mean(axis=0) / len(folds[0])
         of_mean += (fold_y[held_out] ** 2).mean() / len(folds[0])
-    number, position = np.unravel_index(errors.argmin(), errors.shape)
+    number, position = map(int, np.unravel_index(errors.argmin(), errors.shape))
     ratio, alphas = ratios[number], grids[number, : position + 1]
     coefs, gaps = _path(np.asfortranarray(x), y, ratio, alphas)
     r2_dev = 1.0 - errors[number, position] / of_mean if of_mean > 0 else 0.0
@@ -152,7 +152,7 @@ class ElasticNetExact(Face):
         return fit_elastic_net(x, y, self.l1_ratio, self.n_alphas, self.eps, self.cv, self.seed)
 
     def _note(self, fit: ElasticNetFit) -> None:
-        self.dual_gap_ = float(fit.gap[0])
+        self.dual_gap_ = float(np.ravel(fit.gap)[0])
 
 
 def _of_options(x: np.ndarray, y: np.ndarray, options: ElasticNet, cv: InnerCv, widths=None) -> ElasticNetFit:

@@ -54,7 +54,7 @@ class Face(RegressorMixin, BaseEstimator):
         self._note(fit)
         return self
 
-    def _note(self, fit: Fitted) -> None:
+    def _note(self, fit: Any) -> None:
         """Keep what else a subclass has to say of a fit."""
 
     def predict(self, X):

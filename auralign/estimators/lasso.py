@@ -178,7 +178,7 @@ def fit_lassos(
     rows = np.concatenate([training, np.ones((1, n), dtype=bool)])
     alphas = alpha_grid(distinct, y_centred, n_alphas, eps)
     at_once = max(min(PROBLEMS, ELEMENTS // max(len(kept), 1)) // len(rows), 1)
-    fits = []
+    fits: list[LassoFit] = []
     for start in range(0, len(alphas), at_once):
         block = slice(start, start + at_once)
         for alpha, weights, gap, r2_dev in _fit(distinct, rows, validation, y_centred[:, block], alphas[block]):

@@ -59,7 +59,9 @@ def pls_weights(x: np.ndarray, y: np.ndarray, most: int) -> tuple[np.ndarray, np
         Q'.
     """
     x, y = x.copy(), y.copy()
-    rotations, loadings, of_x = [], [], []
+    rotations: list[np.ndarray] = []
+    loadings: list[np.ndarray] = []
+    of_x: list[np.ndarray] = []
     first = None
     for _ in range(min(most, len(x) - 1, x.shape[1])):
         covariance = x.T @ y

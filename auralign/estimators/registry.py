@@ -20,17 +20,18 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import ValidationError, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from sklearn.base import BaseEstimator
 
 from ..errors import ConfigError, did_you_mean
-from .face import PluginFace
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 GROUP = "auralign.estimators"
 # those that are shipped: pyproject.toml registers what this file says; a checkout whose metadata was installed before
@@ -162,6 +163,8 @@ def predict(
 
 def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
     """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
+    from .face import PluginFace  # with scikit-learn, which who reads options does without
+
     plugin, cv = plugin_of(options), _inner(options, cv)
     return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
 
@@ -255,7 +258,7 @@ def _restored(settings: dict[str, Any], sha256: str) -> EstimatorOptions:
         The file is not there, or another one.
     """
     options = options_of(settings)
-    if options.sha256 != sha256:
+    if not isinstance(options, OfFile) or options.sha256 != sha256:
         raise ConfigError(f"{settings['file']}: the file has changed since the run began. Start the run again.")
     return options
 
@@ -285,7 +288,8 @@ def _class_of(file: Path, content: bytes, kind: str) -> type[EstimatorOptions]:
         has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
         raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
     options = found[kind].options
-    made = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
+    make: Any = create_model  # for pydantic's plugin of mypy a class made of two has the attributes of neither
+    made = make(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
     made.plugin, made.sha256 = found[kind], sha256
     return made
 

@@ -300,7 +300,7 @@ def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: Ridge, c
 
 def _face(options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None) -> Face:
     banded, keys = _banded(widths), options.solver_options(cv)
-    return RidgeExact(**keys) if banded is None else banded.BandedRidgeExact(list(widths), **keys)
+    return RidgeExact(**keys) if banded is None else banded.BandedRidgeExact(list(widths or ()), **keys)
 
 
 def can(options: RidgeKeys) -> Can:

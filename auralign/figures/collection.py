@@ -215,7 +215,7 @@ def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
     nested = nested_values(scores, [results.metric])
     means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
-    features, estimator = max(means, key=means.get)
+    features, estimator = max(means, key=lambda model: means[model])
     return predicted_against_measured(stimulus_predictions(results, features, estimator), f"{features}_{estimator}")
 
 

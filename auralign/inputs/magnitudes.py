@@ -58,7 +58,7 @@ def refuse_extreme(
         if wrong.any():
             column = int(np.argmax(wrong))
             own = values[:, column].reshape(len(values), -1)
-            row, repetition = np.unravel_index(np.nanargmax(np.abs(own)), own.shape)
+            row, repetition = map(int, np.unravel_index(np.nanargmax(np.abs(own)), own.shape))
             raise DataError(
                 f"{path}: {what}: {column_name(column)} of {stimuli[row]} is {own[row, repetition]:g}, "
                 f"{problem}. Repair the file, or bring its values to another unit."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -249,12 +249,8 @@ class Result:
         return metric
 
     def _counts(self) -> list[tuple[str, int]]:
-        return [
-            ("layers", len(self.layers)),
-            ("targets", len(self.targets)),
-            ("splits", len(self.splits)),
-            ("stimuli", len(self.stimuli)),
-        ]
+        counts: tuple[Sized, ...] = (self.layers, self.targets, self.splits, self.stimuli)
+        return [(what, len(n)) for what, n in zip(("layers", "targets", "splits", "stimuli"), counts, strict=True)]
 
     @cached_property
     def _headline(self) -> str:

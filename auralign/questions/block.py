@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -68,7 +69,7 @@ class Block(ABC):
     @cached_property
     def key(self) -> str:
         """Hash of the numbers themselves, the settings and the code: of every field but `NOT_IN_KEY`."""
-        names = [one.name for one in fields(self) if one.name not in NOT_IN_KEY]
+        names = [one.name for one in fields(cast(Any, self)) if one.name not in NOT_IN_KEY]
         return fingerprint({name: getattr(self, name) for name in names})[:32]
 
     def file(self, table: str) -> Path:

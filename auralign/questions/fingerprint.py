@@ -5,13 +5,14 @@ import hashlib
 import importlib.util
 import json
 import marshal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from pydantic import BaseModel
@@ -116,14 +117,15 @@ def imported_modules(root: str) -> list[str]:
     while waiting:
         name = waiting.pop()
         # a folder of packages that has no module of its own has no origin
-        if name in found or _spec(name) is None or _spec(name).origin is None:
+        spec = _spec(name)
+        if name in found or spec is None or spec.origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
         waiting += [name.rpartition(".")[0]] if "." in name else []
         source = _source(name)
         if source is not None:
-            package = _spec(name).parent
+            package = spec.parent or ""
             waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
@@ -142,11 +144,12 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
     """Walk a syntax tree without what `if TYPE_CHECKING:` hides from running code."""
     for node in ast.iter_child_nodes(tree):
-        hidden = isinstance(node, ast.If) and "TYPE_CHECKING" in (
+        parts: Sequence[ast.AST] = [node]
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in (
             getattr(node.test, "id", None),
             getattr(node.test, "attr", None),
-        )
-        parts = node.orelse if hidden else [node]
+        ):
+            parts = node.orelse
         for part in parts:
             yield part
             yield from _running(part)
@@ -161,22 +164,28 @@ def _spec(name: str) -> ModuleSpec | None:
         return None
 
 
+def _loader(name: str) -> InspectLoader:
+    """Return what loads a module that there is; nearly all that loads can tell source and code."""
+    return cast(InspectLoader, cast(ModuleSpec, _spec(name)).loader)
+
+
 def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
-    spec = _spec(name)
-    if not hasattr(spec.loader, "get_source"):
-        return Path(spec.origin).read_text(encoding="utf-8")
-    return spec.loader.get_source(name)
+    loader = _loader(name)
+    if not hasattr(loader, "get_source"):
+        return Path(cast(str, cast(ModuleSpec, _spec(name)).origin)).read_text(encoding="utf-8")
+    return loader.get_source(name)
 
 
 def _code(name: str) -> bytes:
     """Return what of a module makes a difference: its statements, or its bytecode where there is no source."""
     source = _source(name)
     if source is None:
-        return marshal.dumps(_spec(name).loader.get_code(name))
+        return marshal.dumps(_loader(name).get_code(name))
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        may_say = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if may_say and ast.get_docstring(node, clean=False) is not None:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
     return ast.dump(tree).encode()

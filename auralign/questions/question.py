@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import pandas as pd
-
 from ..errors import ConfigError, did_you_mean
 from ..inputs.options import Inputs
-from ..inputs.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..inputs.study import Study
     from .block import Block
 
 # by name, where the question is: read when it is asked, so that none costs the others the time of its imports

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -80,7 +81,8 @@ def make_tables(plans: dict[Question, Plan]) -> Made:
             table = made.attempt(file, make)
             if table is not None:
                 made.tables[name], made._files[name] = table, file
-        made.warnings += made.attempt(f"warnings of {question.name}", plan.found) or []
+        found: Any = made.attempt(f"warnings of {question.name}", plan.found)
+        made.warnings += found or []
     return made
 
 

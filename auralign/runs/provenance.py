@@ -102,7 +102,7 @@ def _commit_of_installation() -> str | None:
 
 def versions() -> dict[str, str | None]:
     """Return the version of every package of `PACKAGES`, None where it is not installed."""
-    found = {}
+    found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             found[package] = version(package)

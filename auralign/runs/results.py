@@ -333,7 +333,6 @@ def _read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         text = dict.fromkeys((name for name in _header(path) if name in TEXT), str)
-        table = open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""])
-        return table.reset_index(drop=True)
+        return open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""]).reset_index(drop=True)
     except (OSError, ValueError, DataError) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error

@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,8 @@ def run_julearn(
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
     # the folds of groups are those of one split, so that each split has a pipeline of its own
     parts = [splits] if groups is None else [[split] for split in splits]
-    per_target, can = [[] for _ in range(y.shape[1])], abilities(estimator)
+    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
+    can = abilities(estimator)
     for part in parts:
         model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
@@ -161,7 +162,7 @@ def run_julearn(
                 for score in ("alpha", "r2_dev", "r2", "r2_corr")
             },
             **{
-                chosen: [getattr(target[number], chosen)[0] for target in per_target] if asked else None
+                chosen: cast(Any, [getattr(target[number], chosen)[0] for target in per_target] if asked else None)
                 for chosen, asked in (("selected", can.sparse), ("params", can.params))
             },
         )
@@ -256,8 +257,8 @@ def _fit_split(
         found.r2_dev,
         r2(y_test, found.prediction),
         r2_corr(y_test, found.prediction),
-        _selected(found.coef) if can.sparse else None,
-        as_json(found.params) if can.params else None,
+        _selected(found.coef) if can.sparse and found.coef is not None else None,
+        as_json(found.params) if can.params and found.params is not None else None,
     )
 
 

@@ -81,7 +81,8 @@ def encode_layer(
     """
     n_targets = y.shape[1]
     at_once = n_targets if abilities(estimator).joint else TARGETS_AT_ONCE
-    scores, selected, predictions = [], [], [[] for _ in splits]
+    predictions: list[list[np.ndarray]] = [[] for _ in splits]
+    scores, selected = [], []
     for start in range(0, n_targets, at_once):
         columns = slice(start, start + at_once)
         block = y.load(columns) if isinstance(y, StoredArray) else y[:, columns]

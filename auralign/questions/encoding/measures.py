@@ -1,7 +1,7 @@
 """The numbers of encoding as measures: the scores of every split, noise ceilings, p above chance."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def of_chance(table: pd.DataFrame, dims: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_tables(
-    tables: dict[str, pd.DataFrame | None], blocks: Iterator[pd.DataFrame], targets: pd.DataFrame, dims: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame | None], blocks: Iterator[pd.DataFrame], targets: pd.DataFrame, dims: pd.DataFrame
 ) -> Iterator[pd.DataFrame]:
     """Yield the measures of all blocks, then those of the tables that there are."""
     yield from blocks

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ class EncodingPlan(Plan[Encoding]):
 
     def _blocks(self) -> Iterator[pd.DataFrame]:
         for planned in self.planned:
-            scores = planned.job.read("scores")
+            scores = cast(pd.DataFrame, planned.job.read("scores"))  # the block is done
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 

@@ -101,7 +101,7 @@ def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFram
     n_layers = scores.groupby("features")["layer"].nunique()
     exclude = {name: layers for name, layers in summed_layers(scores).items() if len(layers) < n_layers[name]}
     if scores["target"].nunique() <= MANY_TARGETS:
-        groups = [None]
+        groups: list[list[str] | None] = [None]
     else:
         groups = [[], *([["subject"]] if "subject" in targets else []), *([["roi"]] if "roi" in targets else [])]
     parts = [optimism(scores, metric, targets, by, exclude) for metric in metrics for by in groups]

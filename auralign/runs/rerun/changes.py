@@ -4,6 +4,7 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -124,8 +125,10 @@ def _changed_datasets(provenance: dict, located: dict[str, Path]) -> list[str]:
 
 def _changed_settings(provenance: dict, results: Path) -> list[str]:
     recorded = provenance.get("config_file")
-    file = None if recorded is None else Path(os.path.normpath(results.absolute() / recorded["path"]))
-    if file is None or not file.is_file() or sha256_of(file) == recorded["sha256"]:
+    if recorded is None:
+        return []
+    file = Path(os.path.normpath(results.absolute() / recorded["path"]))
+    if not file.is_file() or sha256_of(file) == recorded["sha256"]:
         return []
     return [f"{_shown(file)}: the settings were changed; what is verified are the recorded ones"]
 
@@ -141,7 +144,7 @@ def _changed_tables(provenance: dict, results: Path) -> list[str]:
 
 def _changed_environment(provenance: dict) -> list[str]:
     lines = []
-    now = {"code": code_state(), "code_sha256": code_sha256(), "versions": versions()}
+    now: dict[str, Any] = {"code": code_state(), "code_sha256": code_sha256(), "versions": versions()}
     sums = {record.get("code_sha256") for record in (provenance, now)}
     if provenance.get("code") != now["code"] or len(sums) > 1:
         # another commit need not have touched the package

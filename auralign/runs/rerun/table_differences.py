@@ -4,8 +4,10 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...errors import DataError
 from ..columns import Column, column_names, read_column
@@ -69,7 +71,7 @@ class _Rows:
         self._labels: list[np.ndarray] = []
         # which rows of the files are meant
         self.taken = [_where(path, only) for path in (old, new)]
-        keys: list[np.ndarray | int] = [0, 0]
+        keys: list[Any] = [0, 0]
         for name in identity:
             columns = [read_column(path, name) for path in (old, new)]
             if (columns[0].labels is None) != (columns[1].labels is None):
@@ -84,7 +86,8 @@ class _Rows:
             self._labels.append(union)
         if math.prod(len(labels) for labels in self._labels) >= 2**63:
             raise DataError(f"{old}: its rows are of too many different {', '.join(identity)} to be told apart.")
-        self.old, self.new = keys
+        self.old: np.ndarray = keys[0]
+        self.new: np.ndarray = keys[1]
         for path, key in ((old, self.old), (new, self.new)):
             ordered = np.sort(key)
             twice = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -117,7 +120,8 @@ def _where(path: Path, only: Mapping[str, Collection[str]]) -> np.ndarray | slic
 
 def _is_one_of(column: Column, names: Collection[str]) -> np.ndarray | None:
     """Tell which rows have one of some names; None where all have."""
-    wanted = np.append(column.labels.isin(list(names)), False)
+    labels = pd.Series([], dtype=object) if column.labels is None else column.labels
+    wanted = np.append(labels.isin(list(names)), False)
     return None if wanted[column.values].all() else wanted[column.values]
 
 
@@ -146,10 +150,11 @@ def compare_tables(
         A table cannot be read, lacks a column that says what its rows are of, or has a row twice.
     """
     rows = _Rows(old, new, identity, only or {})
-    n_rows, taken = len(rows.old), (slice(None), slice(None))
+    n_rows = len(rows.old)
+    taken: tuple[Any, Any] = (slice(None), slice(None))
     if not np.array_equal(rows.old, rows.new):
-        _, *taken = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
-        n_rows = len(taken[0])
+        _, of_old, of_new = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
+        n_rows, taken = len(of_old), (of_old, of_new)
     columns = [[name for name in column_names(path) if name not in identity] for path in (old, new)]
     both = [name for name in columns[0] if name in columns[1]]
     return TableDifference(
