@@ -167,6 +167,8 @@ def encode(
         )
         for layer in inputs.layers
     ]
+    if n_jobs == 0:
+        raise ConfigError("n_jobs: 0 processes compute nothing; give 1 or more, or -1 for one per core.")
     computed = Parallel(n_jobs=min(n_jobs, len(calls)) if n_jobs > 0 else n_jobs)(calls)
     encoded = [layer for layer, _ in computed]
     for sentence in sentences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Literal
@@ -15,13 +16,14 @@ from threadpoolctl import threadpool_limits
 from ..errors import ConfigError
 from ..estimators import registry
 from ..estimators.numerics.group_folds import inner_folds
+from ..files.notices import InputWarning
 from ..inputs.arrays import sha256_of_array
 from ..inputs.repetitions import mean_response
 from .dividing import SplitsLike
 from .encode import LIBRARIES, encode, refuse_joined
 from .estimator import estimator_options
 from .given import Array, Table
-from .inputs import Layers, read_inputs, unit_names, values_of, widths_of
+from .inputs import Layers, read_inputs, sets_of, unit_names, values_of, widths_of
 from .model import SCHEMA, Model
 from .wavs import marker_of
 
@@ -81,6 +83,8 @@ def fit(
     options = estimator_options(estimator)
     chosen = _one_layer(X, layer)
     inputs = read_inputs(chosen, Y, name, groups, None, None, missing, missing_targets, missing_repetitions)
+    for sentence in inputs.warnings:
+        warnings.warn(sentence, InputWarning, stacklevel=2)
     (own,) = inputs.layers
     x, y = values_of(own), mean_response(inputs.responses.to_numpy())
     refuse_joined(options, inputs.layers)
@@ -155,8 +159,9 @@ def fit(
 
 def _one_layer(X: Layers, layer: int | str | None) -> Layers:
     """Choose one layer of every set of layers."""
-    if isinstance(X, list):
-        return [_one_layer(part, layer if isinstance(part, Mapping) and len(part) > 1 else None) for part in X]
+    sets = sets_of(X)
+    if sets is not None:
+        return [_one_layer(part, layer if isinstance(part, Mapping) and len(part) > 1 else None) for part in sets]
     if not isinstance(X, Mapping):
         if layer is not None:
             raise ConfigError(f"fit: layer={layer!r} chooses among the layers of a dict, but X is one layer.")

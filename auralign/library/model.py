@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import DataError
 from ..estimators.plugin import Fitted
 from .given import Array, Table, feature_array
+from .inputs import sets_of
 from .wavs import extract, is_wavs
 
 # raised with every change of what a card says that an earlier version would misread
@@ -106,7 +107,7 @@ class Model:
         if is_wavs(X):
             arrays = [extract(self.card["marker"], X, self.card["features"]["name"])]
         else:
-            bands = X if isinstance(X, list) and len(self.card["features"]["widths"]) > 1 else [X]
+            bands = sets_of(X) or [X]
             arrays = [feature_array(band, "X") for band in bands]
         self._refuse_other_units(arrays)
         first = arrays[0]

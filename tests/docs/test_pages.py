@@ -57,7 +57,7 @@ def test_the_blocks_of_a_page_run_as_printed(page, checkout, quickstart, monkeyp
         elif block.language == "python":
             with redirect_stdout(StringIO()) as said:
                 exec(compile(block.text, str(block), "exec"), names)
-            printed = said.getvalue()
+            printed = said.getvalue() or printed
         elif block.language == "bash":
             printed = _run(block, checkout)
 

@@ -101,6 +101,7 @@ FORMS = {
         xr.DataArray(X, dims=("stimulus", "unit"), coords={"stimulus": IDS}),
         xr.DataArray(Y.T, dims=("target", "stimulus"), coords={"stimulus": IDS}),
     ),
+    "lists": (X.tolist(), Y.tolist()),
     "ids of one": (X, pd.DataFrame(Y, index=IDS)),
     "another order": (pd.DataFrame(X[::-1], index=IDS[::-1]), pd.DataFrame(Y, index=IDS)),
 }
@@ -121,6 +122,8 @@ def test_positions_are_those_of_the_rows_as_given():
     assert named.stimuli == IDS
     assert {named.stimuli[row] for row in named.splits[0][0]} == {IDS[row] for row in order[:20]}
     np.testing.assert_allclose(named.scores.r2.to_numpy(), plain.scores.r2.to_numpy(), rtol=1e-9)
+    masks = [(np.arange(40) < 20, np.arange(40) >= 20), (np.arange(40) >= 20, np.arange(40) < 20)]
+    np.testing.assert_array_equal(au.encode(x, y, masks).scores.r2.to_numpy(), named.scores.r2.to_numpy())
     with pytest.raises(ConfigError, match="different orders"):
         au.encode(x, y.iloc[::-1], splits)
 
@@ -189,6 +192,8 @@ def test_stimuli_that_lack_something_are_named_or_left_out():
         (X, Y, {"splits": "tuckute2023"}, "divides 165 stimuli, here are 40"),
         (X, Y, {"splits": []}, "no split"),
         (X, Y, {"splits": 3.5}, "no list of"),
+        (X, Y, {"splits": [(np.arange(30) < 20, np.arange(30) >= 20)]}, "a mask has 30 entries; there are 40 rows"),
+        (X, Y, {"n_jobs": 0}, "n_jobs: 0"),
         (X, Y, {"splits": [([0, 1, 2], [2, 3, 4])]}, "both in development and in the test"),
         (X, Y, {"splits": [([0, 1, 1], [2, 3, 4])]}, "twice"),
         (X, Y, {"splits": [([0, 1, 2], [38, 39, 40])]}, "no usable stimulus at position 40"),

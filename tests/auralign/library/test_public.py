@@ -129,11 +129,12 @@ def test_predefined_splits_need_the_ids(tmp_path):
         ({"kind": "group_shuffle", "train_size": 3, "test_size": 3}, "needs `groups`"),
         ({"kind": "kfold", "groups": [1, 2]}, "2 groups for 100 stimuli"),
         ({"kind": 3.5}, "cannot divide 100 stimuli"),
+        ({"n_stimuli": 10.5}, "neither a number of stimuli nor a list of their ids"),
     ],
 )
 def test_impossible_splits_say_why(given, problem):
     with pytest.raises(ConfigError, match=problem):
-        au.splits(100, **given)
+        au.splits(**{"n_stimuli": 100, **given})
 
 
 def test_files_are_read_as_a_comparison_reads_them(inputs):
