@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import create_model
 
@@ -42,6 +42,6 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
         __base__=options,
         __doc__=f"A whole comparison with the task {task}.",
         name=(Name, ...),
-        task=(cast(Any, Literal)[task], ...),
+        task=(Literal[task], ...),
         scheduler=(str | None, None),
     )

@@ -87,8 +87,7 @@ def make_tables(plans: dict[Question, Plan]) -> Made:
             table = made.attempt(file, make)
             if table is not None:
                 made.tables[name], made._files[name] = table, file
-        found = made.attempt(f"warnings of {question.name}", plan.found)
-        made.warnings += found or []
+        made.warnings += made.attempt(f"warnings of {question.name}", plan.found) or []
     return made
 
 

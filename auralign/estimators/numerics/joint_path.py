@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
