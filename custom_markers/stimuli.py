@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from junifer.api.decorators import register_datagrabber
 from junifer.datagrabber import BaseDataGrabber, DataTypeManager, register_data_type
 from pydantic import PrivateAttr
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from auralign.files.identifiers import normal_form, shown
 from auralign.inputs.stimuli import stimulus_order
 
 from .marker.fields import ParameterFields
+from .marker.registration import register_datagrabber
 from .running.preflight import MissingInputs, at_end, beside_yaml, check, command_name, command_parameter, need
 from .running.storing import refuse_leftovers
 from .sounds.presence import is_absent_annexed
@@ -192,7 +192,7 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
         """Return the stimulus ids in order."""
         return list(self._stimuli())
 
-    def get_item(self, stimulus: str) -> dict[str, dict]:
+    def get_item(self, stimulus: str) -> dict[str, dict]:  # type: ignore[override]  # junifer gives keys by name
         """Return the path of one stimulus, fetched if need be."""
         paths = self._stimuli()
         if stimulus not in paths:
@@ -209,7 +209,9 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
             return {}
         return {name: self._paths[name] for name in order[order.index(stimulus) + 1 :][:LOOK_AHEAD]}
 
-    def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
+    def update_meta(  # type: ignore[override]  # a data grabber is never handed the list that data readers are
+        self, input: dict, step_name: str, **kwargs: Any
+    ) -> None:
         """Describe the stimuli in the metadata, without paths: moving a study must not make its features stale."""
         super().update_meta(input, step_name, **kwargs)
         meta = input["meta"][step_name]

@@ -6,8 +6,8 @@ usage() {
     cat <<'TEXT'
 Usage: bash scripts/test.sh [pytest arguments]
 
-Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff and pytest. Arguments go to pytest,
-for example: bash scripts/test.sh tests/auralign -k ridge
+Makes .venv from constraints.txt (or reuses it where it matches), then runs ruff, mypy and pytest. Arguments go to
+pytest, for example: bash scripts/test.sh tests/auralign -k ridge
 Tests run on all cores (pytest -n auto), unless -n or -p no:xdist is given. AURALIGN_DOCS=all also runs the commands
 that README and docs show, which takes minutes.
 TEXT
@@ -23,6 +23,8 @@ make_venv
 say "ruff"
 ruff check .
 ruff format --check .
+say "mypy"
+mypy
 say "pytest"
 # many small networks: more threads would only wait for each other
 export OMP_NUM_THREADS=1

@@ -1,5 +1,6 @@
 """Fixtures that several test modules use."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# before anything imports junifer; that folder says why
+os.environ["TEMPLATEFLOW_HOME"] = str(ROOT / "tests" / "no_brain_templates")
 
 
 @pytest.fixture(scope="session")

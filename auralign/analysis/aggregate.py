@@ -148,6 +148,7 @@ def group_targets(
             f"the metadata of the targets have no column {absent[0]!r}, only: {', '.join(map(str, held)) or 'none'}. "
             "Name one of these, or add the column to the table of targets."
         )
+    assert targets is not None  # it has the columns
     rows = targets.set_index("target")[by]
     twice = rows.index[rows.index.duplicated()]
     missing = [name for name in names if name not in rows.index]
@@ -301,7 +302,7 @@ def _medians(pivots: list[Pivot], metric: str, targets: pd.DataFrame | None, col
         medians = known_median(np.moveaxis(one.values[metric], 1, 0)).T  # [targets, layers]
         for labels, members in groups:
             own = medians[members]
-            head = {"features": one.features, "estimator": one.estimator}
+            head: dict[str, object] = {"features": one.features, "estimator": one.estimator}
             head |= {columns[column]: label for column, label in labels.items()}
             body = {
                 "layer": one.layers,

@@ -1,5 +1,8 @@
 """Hypotheses as named comparisons: what each says, how it is tested, and by which rule it is supported."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -129,7 +132,11 @@ def _row(a: str, b: str, target: str, metric: str, result: dict, decides: bool =
     return {"statement": statement, "decides": decides, "target": target, "a": a, "b": b, "metric": metric, **result}
 
 
-TESTS = {"depth_by_region": _depth_by_region, "domain_match": _domain_match, "best_overall": _best_overall}
+TESTS: dict[str, Callable[..., list[dict[str, Any]]]] = {
+    "depth_by_region": _depth_by_region,
+    "domain_match": _domain_match,
+    "best_overall": _best_overall,
+}
 
 
 def run_hypotheses(

@@ -1,13 +1,17 @@
 """What a hypothesis of a comparison may say, and whether the comparison has what it speaks of."""
 
-from typing import Annotated, Literal
+from __future__ import annotations  # a configuration is read without pandas
 
-import pandas as pd
+from typing import TYPE_CHECKING, Annotated, Literal
+
 from pydantic import Field
 
 from ..errors import ConfigError
 from ..options import Name, Options
 from ..scoring.metrics import Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Hypothesis(Options):

@@ -318,7 +318,7 @@ def _tabulate(
         table["rel_pos"] = (table["pos"] - 1) / (n_layers - 1) if n_layers > 1 else np.nan
         # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
         table["layer"] = pd.Series(one.layers[most], dtype="Int64").where(chosen)
-        table["layer_name"] = np.where(chosen, one.layer_names[most], None)
+        table["layer_name"] = np.where(chosen, one.layer_names[most], np.array(None))
         table["layer_share"] = np.divide(counts.max(axis=0), total, out=np.full(len(table), np.nan), where=chosen)
         table["n_layers"] = n_layers
         some = (choice.position > 0).any(axis=0)

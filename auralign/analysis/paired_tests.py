@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from ..errors import ConfigError
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
-from ..options import Options
 from ..scoring.metrics import Metric
 from .aggregate import split_sizes
 from .nested_layers import most_chosen, nested_scores
+from .paired_test_options import Selector, Test
 
 KEYS = ["features", "layer", "estimator"]
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -35,26 +32,6 @@ DETAILS = [
 ]
 # stands for the layer, while rows are paired, where every split has its own
 NESTED = -1
-
-
-class Selector(Options):
-    """Rows of the scores on one side of a test; what is not said is matched between both sides.
-
-    `layer: nested` is chosen split by split inside the development stimuli, `layer: best` on the test stimuli.
-    """
-
-    features: str | None = None
-    layer: Annotated[int, Field(strict=True, ge=0)] | Literal["nested", "best"] | None = None
-    estimator: str | None = None
-
-
-class Test(Options):
-    """One comparison of two selections of scores, paired over splits."""
-
-    # by default the primary metric of the comparison
-    metric: Metric | None = None
-    a: Selector
-    b: Selector
 
 
 def _select(summary: pd.DataFrame, selector: Selector, metric: str) -> pd.DataFrame:
@@ -83,7 +60,7 @@ def _pairs(summary: pd.DataFrame, test: Test) -> pd.DataFrame:
     """Pair the rows of both sides: equal in the target and in every key that neither side fixes; none with itself."""
     fixed = {key for key in KEYS if getattr(test.a, key) is not None or getattr(test.b, key) is not None}
     shared = [key for key in KEYS if key not in fixed] + ["target"]
-    left, right = (_select(summary, side, test.metric) for side in (test.a, test.b))
+    left, right = (_select(summary, side, metric_of(test)) for side in (test.a, test.b))
     left = left.rename(columns={key: f"a_{key}" for key in fixed})
     right = right.rename(columns={key: f"b_{key}" for key in fixed})
     pairs = left.merge(right, on=shared, how="inner", sort=False)
@@ -92,6 +69,13 @@ def _pairs(summary: pd.DataFrame, test: Test) -> pd.DataFrame:
             pairs[f"a_{key}"] = pairs[f"b_{key}"] = pairs[key]
     itself = np.logical_and.reduce([pairs[f"a_{key}"] == pairs[f"b_{key}"] for key in KEYS])
     return pairs[~itself].reset_index(drop=True)
+
+
+def metric_of(test: Test) -> Metric:
+    """Return the metric of a test whose comparison has settled it (`settle_metric`)."""
+    if test.metric is None:
+        raise ValueError("a test without a metric: settle the metric of the comparison before.")
+    return test.metric
 
 
 def check_tests(tests: list[Test], layers: dict[str, list[int]], corrected: bool) -> None:
@@ -187,7 +171,8 @@ def _with_nested(scores: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> tupl
     often : dict of (features, estimator, target) to int
         The layer that was chosen in most splits.
     """
-    wide, often = scores.pivot(index="split", columns=[*KEYS, "target"], values=metric), {}
+    wide = scores.pivot(index="split", columns=[*KEYS, "target"], values=metric)
+    often: dict[tuple, int] = {}
     sides = (pairs[[f"{side}_{key}" for key in KEYS]].set_axis(KEYS, axis=1) for side in ("a", "b"))
     models = pd.concat(sides).query("layer == @NESTED")[["features", "estimator"]].drop_duplicates()
     parts = [wide]
@@ -241,7 +226,7 @@ def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fd
         pairs = _pairs(summary, test)
         if pairs.empty:
             continue
-        wide, often = _with_nested(scores, pairs, test.metric)
+        wide, often = _with_nested(scores, pairs, metric_of(test))
         a, b = (
             wide[
                 list(pairs[[*(f"{side}_{key}" for key in KEYS), "target"]].itertuples(index=False, name=None))

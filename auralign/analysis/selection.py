@@ -311,7 +311,7 @@ def _stability(model: Selections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             k = sizes[:, number]
             shrunk = 2.0 * mean_size * k / p**2 - k / p - mean_size / p + 1.0
             parts.append((agreed - k * mean_size / p**2 + stability / 2.0 * shrunk) / random)
-        parts = np.where(fitted, np.stack(parts, axis=1), 0.0)  # [T, M]
-        deviation = np.where(fitted, parts - (parts.sum(axis=1) / m)[:, None], 0.0)
+        part = np.where(fitted, np.stack(parts, axis=1), 0.0)  # [T, M]
+        deviation = np.where(fitted, part - (part.sum(axis=1) / m)[:, None], 0.0)
         error = np.sqrt(4.0 / m**2 * (deviation**2).sum(axis=1))
     return stability, at_random, np.where(np.isfinite(stability), error, np.nan)

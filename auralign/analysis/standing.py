@@ -89,7 +89,7 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
             chosen = np.take_along_axis(one.values[metric], best[None], axis=0)[0]
             values[metric] = np.where(known, np.minimum(chosen, 1.0), np.nan)
         read.append((one, values, np.where(known, best, -1)))
-    complete = {}
+    complete: dict[str, np.ndarray] = {}
     for one, values, _ in read:
         own = np.isfinite(values[metrics[0]]).all(axis=0)
         complete[one.estimator] = complete.get(one.estimator, True) & own
@@ -126,9 +126,10 @@ def mean_over_splits(
             continue
         rows = np.flatnonzero(which.ravel() == number)
         own = values[np.ix_(splits, rows)]
-        sizes = [size if np.ndim(size) == 0 else size[splits] for size in (n_train, n_test)]
-        result[:, rows] = own.mean(axis=0), *corrected_interval(own, *sizes, level)
-    return tuple(result)
+        train, test = (size[splits] if isinstance(size, np.ndarray) else size for size in (n_train, n_test))
+        result[:, rows] = own.mean(axis=0), *corrected_interval(own, train, test, level)
+    mean, low, high = result
+    return mean, low, high
 
 
 def nested_by_subject(

@@ -8,11 +8,12 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError
 from ..estimators.registry import options_class
 from ..files.yaml_text import Yaml, YamlError, read_yaml
-from .models import Comparison
+from .models import TASK, Comparison, comparison_model
 
 
 def _resolve_paths(section: Any, folder: Path) -> Any:
@@ -30,7 +31,7 @@ def _resolve_paths(section: Any, folder: Path) -> Any:
     return section
 
 
-def _explain(path: Path, source: Yaml, error: ValidationError) -> str:
+def _explain(path: Path, source: Yaml, error: ValidationError, model: type[Comparison]) -> str:
     lines = [f"{path}: this comparison cannot be run."]
     for problem in error.errors():
         loc = list(problem["loc"])
@@ -40,7 +41,7 @@ def _explain(path: Path, source: Yaml, error: ValidationError) -> str:
         key = ".".join(map(str, loc)) or "(the whole file)"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            allowed = _allowed_keys(problem["loc"][:-1], source.content, path.parent)
+            allowed = _allowed_keys(problem["loc"][:-1], source.content, path.parent, model)
             message = f"unknown key; allowed here: {', '.join(allowed)}"
         elif "input" in problem and not isinstance(problem["input"], dict):
             message += f" (given: {problem['input']!r})"
@@ -49,16 +50,16 @@ def _explain(path: Path, source: Yaml, error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _wants_name(problem: dict, written: str | None) -> bool:
+def _wants_name(problem: ErrorDetails, written: str | None) -> bool:
     """Whether a text is expected where something else was found, so that quotes would help."""
     if problem["type"] == "literal_error":
         return f"'{written}'" in problem.get("ctx", {}).get("expected", "")
     return problem["type"] in ("string_type", "path_type")
 
 
-def _allowed_keys(location: tuple, content: dict, folder: Path) -> list[str]:
+def _allowed_keys(location: tuple, content: dict, folder: Path, model: type[Comparison]) -> list[str]:
     """Find the keys that are allowed at a place of the configuration."""
-    kind: Any = Comparison
+    kind: Any = model
     if location[:1] == ("estimators",):
         # each estimator says itself which options it has
         kind, location = options_class(content["estimators"][location[1]], folder.resolve()), location[2:]
@@ -108,9 +109,13 @@ def read_config(path: str | Path) -> Comparison:
     if not isinstance(source.content, dict):
         raise ConfigError(f"{path}: a comparison is a mapping with the keys {', '.join(Comparison.model_fields)}.")
     try:
-        config = Comparison.model_validate(source.content, context={"folder": path.parent.resolve()})
+        model = comparison_model(str(source.content.get("task", TASK)))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: this comparison cannot be run.\n  {error} ({source.where(['task'])})") from error
+    try:
+        config = model.model_validate(source.content, context={"folder": path.parent.resolve()})
     except ValidationError as error:
-        raise ConfigError(_explain(path, source, error)) from error
+        raise ConfigError(_explain(path, source, error, model)) from error
     try:
         return _resolve_paths(config, path.parent.resolve())
     except (OSError, RuntimeError, ValueError) as error:

@@ -108,6 +108,7 @@ def pin(dataset: Path, paths: Sequence[str]) -> None:
         for path, key in annexed(dataset).items():
             if path in new:
                 size, checksum = _content(key)
+                assert checksum is not None  # the key was made of it: MD5E
                 logger.warning("%s: no checksum was known; recorded: %d bytes, %s %s", path, size, *checksum)
     # also what an interrupted call has left to commit
     commit(dataset, paths, "Record the checksums of the first download")
@@ -125,9 +126,17 @@ def commit(dataset: Path, paths: Iterable[str], message: str) -> None:
     call(*command, cwd=dataset, stdin="\0".join(mine), extra=pinned)
 
 
+def _parts(key: str) -> re.Match[str]:
+    """Take a key apart: its backend, size and name."""
+    parts = KEY.fullmatch(key)
+    if parts is None:
+        raise DatasetError(f"{key!r} is no key of git-annex's.")
+    return parts
+
+
 def key_size(key: str) -> int | None:
     """Bytes, as a key tells them."""
-    size = KEY.fullmatch(key)["size"]
+    size = _parts(key)["size"]
     return None if size is None else int(size)
 
 
@@ -161,7 +170,7 @@ def call(*command: str, cwd: Path, stdin: str = "", extra: dict | None = None, c
 
 def _content(key: str) -> tuple[int | None, tuple[str, str] | None]:
     """Size and checksum of a content, as its key tells them."""
-    parts = KEY.fullmatch(key)
+    parts = _parts(key)
     algorithm = {"MD5": "md5", "SHA256": "sha256"}.get(parts["backend"].removesuffix("E"))
     return key_size(key), (algorithm, parts["name"].partition(".")[0]) if algorithm else None
 

@@ -180,6 +180,7 @@ def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
     digest, left = hashlib.md5(), member.size
     with open(target, "wb") as file:
         content = tar.extractfile(member)
+        assert content is not None  # it is a plain file: `_meant`
         while chunk := content.read(CHUNK):
             file.write(chunk)
             digest.update(chunk)

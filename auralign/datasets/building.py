@@ -21,7 +21,6 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from ..errors import DatasetError
-from ..phantom import study as phantom
 from .annex import BUILD, IDENTITY, UNKNOWN, absent, annex_folder, call, pin
 from .downloads import attach, fetch, get, get_selected, selected
 from .recipes import FileRow, Recipe
@@ -85,6 +84,8 @@ def _create(recipe: Recipe, folder: Path) -> None:
                 terms += f"\nAttach: `datalad clone -d . {recipe.urls(row)[0]} {row.path}`\n"
         (new / "README.md").write_text(f"# {recipe.title}\n\n{recipe.description}\n\n{terms}")
         if recipe.generator:
+            from ..phantom import study as phantom  # with pandas and scipy, which no other recipe needs
+
             phantom.write(phantom.generate(recipe.seed, recipe.n_voxels), new)
             git("annex", "add", "--quiet", ".")
         keys = {row: _key(recipe, row) for row in recipe.files if row.kind == "file"}

@@ -79,9 +79,9 @@ def fetch(dataset: Path, paths: Sequence[str], timeout: float = 5.0, jobs: int |
     """
     files = absent(dataset, paths)
     silent = _silent_hosts([url for file in files for url in file.urls], timeout)
-    reasons = {}
+    reasons: dict[str, str] = {}
     for file in files:
-        why = [silent.get(urlsplit(url).netloc) for url in file.urls]
+        why = [silent.get(urlsplit(url).netloc) or "" for url in file.urls]
         if why and all(why) and not file.elsewhere:
             reasons[file.path] = why[0]
     if wanted := [file.path for file in files if file.path not in reasons]:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from ..errors import DataError, DatasetError
 from ..files.text_tables import open_text
 from ..files.yaml_text import YamlError, read_yaml
-from ..phantom import study as phantom
 
 
 class Section(BaseModel, extra="forbid", frozen=True):
@@ -112,7 +112,12 @@ class Recipe(Section):
             if row["kind"] == "file":
                 del row["kind"]  # what every row was before there were others
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(f"{text} {phantom.VERSION if self.generator else ''}".encode()).hexdigest()
+        version: int | str = ""
+        if self.generator:
+            from ..phantom import study as phantom  # with pandas and scipy, which no other recipe needs
+
+            version = phantom.VERSION
+        return hashlib.sha256(f"{text} {version}".encode()).hexdigest()
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:
@@ -144,12 +149,12 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def _explain(problem: dict) -> str:
+def _explain(problem: ErrorDetails) -> str:
     """One line on one problem that pydantic found: where, what, and what was given."""
     place = problem["loc"]
     where = f"key `{'.'.join(map(str, place))}`" if place else "the recipe"
     if place[:1] == ("files",) and len(place) > 1:
-        where = f"line {place[1] + 2} of the table" + (f", column `{place[2]}`" if len(place) > 2 else "")
+        where = f"line {int(place[1]) + 2} of the table" + (f", column `{place[2]}`" if len(place) > 2 else "")
     if problem["type"] == "extra_forbidden":
         model = FileRow if place[0] == "files" else Recipe
         return f"{where} is unknown; allowed: {', '.join(model.model_fields)}"

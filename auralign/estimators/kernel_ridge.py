@@ -204,7 +204,7 @@ class KernelRidgeExact(MultiOutputMixin, Face):
 
 
 def _of_options(x: np.ndarray, y: np.ndarray, options: KernelRidge, cv: InnerCv, widths=None) -> KernelFit:
-    return fit_kernel_ridge(x, y, options.alphas, options.gammas, cv, options.seed)
+    return fit_kernel_ridge(x, y, np.array(options.alphas), np.array(options.gammas), cv, options.seed)
 
 
 def _face(options: KernelRidge, cv: InnerCv, widths=None) -> KernelRidgeExact:

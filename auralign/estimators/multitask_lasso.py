@@ -77,7 +77,7 @@ def fit_multitask_lasso(
     n_alphas, eps : int, float
         Size of the grid and its smallest value relative to alpha_max.
     cv : "loo", int, splitter or list of folds
-        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        Exact leave-one-out, or inner folds as in `numerics.folds.resolve_folds`, whose module says how folds of unequal
         sizes are weighed.
     seed : int
         Seed of a number of inner folds; nothing else is drawn.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from .options import EstimatorOptions
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 # "loo", a number of folds, a splitter of scikit-learn, or a list of (training, validation) positions
 InnerCv = Any

@@ -20,17 +20,18 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import ValidationError, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from sklearn.base import BaseEstimator
 
 from ..errors import ConfigError, did_you_mean
-from .face import PluginFace
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 GROUP = "auralign.estimators"
 # those that are shipped: pyproject.toml registers what this file says; a checkout whose metadata was installed before
@@ -95,7 +96,8 @@ def get(kind: str) -> Plugin:
 
 def plugin_of(options: EstimatorOptions) -> Plugin:
     """Return the estimator that options are of."""
-    return options.plugin if isinstance(options, OfFile) else get(options.kind)
+    brought: Plugin | None = getattr(options, "plugin", None)
+    return get(options.kind) if brought is None else brought
 
 
 def abilities(options: EstimatorOptions) -> Can:
@@ -162,6 +164,8 @@ def predict(
 
 def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
     """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
+    from .face import PluginFace  # with scikit-learn, which who reads options does without
+
     plugin, cv = plugin_of(options), _inner(options, cv)
     return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
 
@@ -284,8 +288,9 @@ def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
     if kind not in found:
         has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
         raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
-    options: Any = found[kind].options
-    made: type[OfFile] = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
+    options = found[kind].options
+    make: Any = create_model  # for pydantic's plugin of mypy a class made of two has the attributes of neither
+    made = make(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
     made.plugin, made.sha256 = found[kind], sha256
     return made
 

@@ -193,7 +193,7 @@ def fit_ridge(
         Candidates, positive; of equal errors the first wins, and of those that are numerically one fit
         (`distinct_alphas`) the first stands for all. A single one is taken as it is.
     cv : "loo", int, splitter or list of folds
-        Exact leave-one-out, or inner folds as in `solvers.folds.resolve_folds`, whose module says how folds of unequal
+        Exact leave-one-out, or inner folds as in `numerics.folds.resolve_folds`, whose module says how folds of unequal
         sizes are weighed.
     per_target : bool
         One alpha per target, or one for all (smallest error averaged over targets, not scaled by their variance).

@@ -1,6 +1,7 @@
 """The penalty that every fit chose, per layer and split."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from ..wording import counted
 from .layer_axis import LayerAxis
 from .marks import dodge
 from .saving import FigureOf
-from .style import MAX_PANELS, Look, feature_looks, grid_columns, handle, panels, shorten, surround, title
+from .style import MAX_PANELS, Look, Share, feature_looks, grid_columns, handle, panels, shorten, surround, title
 
 
 def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> FigureOf:
@@ -69,7 +70,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
     columns = grid_columns(len(estimators))
     height, extra = 26.0 if len(targets) > 1 else 45.0, 10.0 + layers.height
     # alphas of different estimators have no common scale
-    share = (True, "col" if columns == len(estimators) else False)
+    share: tuple[Share, Share] = (True, "col" if columns == len(estimators) else False)
     figure, axes = panels(len(grid), columns, height, share, extra)
     for axis, (target, estimator) in zip(axes, grid, strict=True):
         of_estimator = data.loc[data["estimator"] == estimator, "alpha"]
@@ -84,7 +85,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
             dots = {"color": looks[name].colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
             axis.scatter(x[known], own["alpha"][known], marker=looks[name].marker, **dots)
             if not known.all():
-                crosses = {"marker": "x", "color": looks[name].colour, "s": 6, "lw": 0.7}
+                crosses: dict[str, Any] = {"marker": "x", "color": looks[name].colour, "s": 6, "lw": 0.7}
                 axis.scatter(x[~known], np.full((~known).sum(), top), **crosses)
         axis.set_yscale("log")
         # a power of ten at least is on the axis, so that it has a number
@@ -99,7 +100,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
     return figure
 
 
-def powers(value: float, _: int | None = None) -> str:
+def powers(value: float, _: float | None = None) -> str:
     """Write a power of ten without a raised exponent, which would be smaller than all other type: 0.01, 100, 1e6."""
     exponent = round(np.log10(value))
     return f"{value:g}" if -2 <= exponent <= 3 else f"1e{exponent}"

@@ -1,6 +1,7 @@
 """All figures that the tables of a results folder allow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -30,6 +31,16 @@ from .variance import optimism_gap, unique_variance
 BAR = 53.0
 # feature sets that get maps of their own, the best ones
 MOST_MAPS = 4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How figures are to be made; see `all_figures`."""
+
+    roles: dict[str, str]
+    looks: dict[str, Look]
+    predictions: bool
+    vertices: pd.DataFrame | None
 
 
 def all_figures(
@@ -62,16 +73,16 @@ def all_figures(
     ------
     DataError
     """
-    looks = feature_looks(results.features, roles or results.roles)
-    made = list(_figures(results, roles or results.roles, looks, predictions, vertices))
+    roles = roles or results.roles
+    wanted = Wanted(roles, feature_looks(results.features, roles), predictions, vertices)
+    made = [figure for name in results.questions if name in FIGURES for figure in FIGURES[name](results, wanted)]
     if results.synthetic:
         made = [figure.noting("The responses are synthetic.") for figure in made]
     return made
 
 
-def _figures(
-    results: Results, roles: dict[str, str], looks: dict[str, Look], predictions: bool, vertices: pd.DataFrame | None
-) -> Iterator[FigureOf]:
+def _of_encoding(results: Results, wanted: Wanted) -> Iterator[FigureOf]:
+    roles, looks, vertices = wanted.roles, wanted.looks, wanted.vertices
     scores, summary = _without_early_steps(results.scores, results), _without_early_steps(results.summary, results)
     depths = summary.groupby("features")["layer"].nunique()
     n_targets = summary["target"].nunique()
@@ -100,7 +111,7 @@ def _figures(
     yield from _maps(results, scores, metric, vertices)
     yield from _training(results)
     yield from _selections(results, looks)
-    if predictions:
+    if wanted.predictions:
         yield _predictions(results, scores)
     if "noise_ceiling" in summary or "reliability_median" in summary:
         yield reliability(summary)
@@ -204,5 +215,9 @@ def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
     nested = nested_values(scores, [results.metric])
     means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
-    features, estimator = max(means, key=means.get)
+    features, estimator = max(means, key=lambda model: means[model])
     return predicted_against_measured(stimulus_predictions(results, features, estimator), f"{features}_{estimator}")
+
+
+# by question, what is drawn of its results; a question that is not here has no figures
+FIGURES: dict[str, Callable[[Results, Wanted], Iterator[FigureOf]]] = {"encoding": _of_encoding}

@@ -104,8 +104,8 @@ def _darken(artist: Artist) -> None:
             if not (isinstance(colour, str) and colour in ("none", "auto")):
                 setter(on_dark(colour))
     elif isinstance(artist, Patch):
-        face, edge = artist.get_facecolor(), artist.get_edgecolor()
-        artist.set_facecolor(on_dark(face) if face[3] else face)
+        inside, edge = to_rgba(artist.get_facecolor()), to_rgba(artist.get_edgecolor())
+        artist.set_facecolor(on_dark(inside) if inside[3] else inside)
         artist.set_edgecolor(on_dark(edge) if edge[3] else edge)
     elif isinstance(artist, Collection) and not isinstance(artist, Poly3DCollection) and artist.get_array() is None:
         artist.set(

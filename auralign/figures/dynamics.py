@@ -249,8 +249,9 @@ def _draw_surface(data: pd.DataFrame, metric: str) -> Figure:
         axis.set_box_aspect((1, 1, 0.75), zoom=0.9)
     directions = f"to the right: {text}; to the left: layer"
     figure.text(0.5, 15.0 / height, directions, fontsize=SMALL, ha="center")
-    place = figure.add_axes((0.25, 10.0 / height, 0.5, 2.0 / height))
-    bar = figure.colorbar(drawn, cax=place, orientation="horizontal")
+    strip = figure.add_axes((0.25, 10.0 / height, 0.5, 2.0 / height))
+    assert drawn is not None  # there is a target at least
+    bar = figure.colorbar(drawn, cax=strip, orientation="horizontal")
     bar.set_label(METRICS[metric], fontsize=SMALL)
     bar.ax.tick_params(labelsize=SMALL, width=0.5, length=2, pad=1.5)
     return figure

@@ -5,6 +5,7 @@ Layer 3 of 7 is not layer 3 of 10, so that indices of different feature sets nev
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,7 +166,7 @@ class LayerAxis:
         upright = max(map(len, labels)) <= UPRIGHT
         room = (WIDTH - 14.0) / columns - 4.0
         kept = thinned(len(labels), int(room // APART))
-        turned = {} if upright else {"rotation": ANGLE, "ha": "right", "rotation_mode": "anchor"}
+        turned: dict[str, Any] = {} if upright else {"rotation": ANGLE, "ha": "right", "rotation_mode": "anchor"}
         for axis in axes:
             axis.set_xticks(kept, [labels[place] for place in kept], fontsize=SMALL, **turned)
 

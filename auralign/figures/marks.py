@@ -1,5 +1,7 @@
 """Marks that several figures share: curves with bands, points by feature set, ends of the score axis."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -32,7 +34,7 @@ def draw_curve(
     """
     x, score = curve["x"].to_numpy(dtype=float), curve["score"].to_numpy(dtype=float)
     low, high = curve["low"].to_numpy(dtype=float), curve["high"].to_numpy(dtype=float)
-    style = {"color": look.colour, "label": name, "linewidth": 1.0}
+    style: dict[str, Any] = {"color": look.colour, "label": name, "linewidth": 1.0}
     if place is not None:
         axis.errorbar([place], score, yerr=between(score, low, high), marker=look.marker, markersize=3.5, **style)
     elif len(curve) == 1:

@@ -57,8 +57,12 @@ class FigureOf:
 
     @cached_property
     def dark_figure(self) -> Figure:
-        """The same figure in colours for a dark page (`contrast.darken`)."""
-        return darken(_laid_out(self.draw(self.data)))
+        """The same figure in colours for a dark page (`contrast.darken`), its panels at the same places."""
+        figure = self.draw(self.data)
+        figure.set_layout_engine(None)
+        for axis, light in zip(figure.axes, self.figure.axes, strict=True):
+            axis.set_position(light.get_position(original=True))
+        return darken(figure)
 
     def noting(self, sentence: str) -> "FigureOf":
         """Return the same with a sentence added to the caption."""
@@ -115,7 +119,8 @@ class FigureOf:
 def _laid_out(figure: Figure) -> Figure:
     """Lay a figure out and fix the places of its panels."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # none at all, not even one that does nothing: matplotlib would draw twice whenever the figure is saved
+    figure.set_layout_engine(None)
     for axis in figure.axes:
         axis.set_position(np.round(axis.get_position(original=True).bounds, 6))
     return figure

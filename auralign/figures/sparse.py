@@ -21,6 +21,7 @@ from .style import (
     colour_bar,
     feature_looks,
     handle,
+    layout_of,
     number,
     panels,
     shorten,
@@ -212,7 +213,7 @@ def _draw_agreement(data: pd.DataFrame) -> Figure:
     columns = min(2, len(features)) if len(names) <= MAX_PANELS // 2 else 1
     height = 34.0 if columns == 2 else float(np.clip(4.5 * len(names) + 8.0, 34.0, 64.0))
     figure, axes = panels(len(features), columns, height, extra=18.0)
-    figure.get_layout_engine().set(h_pad=2 * MM)  # turned names reach below what the layout leaves for them
+    layout_of(figure).set(h_pad=2 * MM)  # turned names reach below what the layout leaves for them
     position = {name: place for place, name in enumerate(names)}
     drawn = None
     for axis, name in zip(axes, features, strict=True):

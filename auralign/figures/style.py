@@ -7,11 +7,13 @@ settings is changed.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import Any, Literal, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from seaborn import color_palette
 
@@ -43,6 +45,9 @@ METRICS = {
     "r2_corr_c2": "r², corrected for noise",
     "r2_corr_c": "r², corrected for noise as published",
 }
+
+# what of the axes the panels of a figure may share, as matplotlib says it
+Share = Literal["none", "all", "row", "col"] | bool
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def panels(
     n: int,
     columns: int | None = None,
     height: float = 30.0,
-    share: tuple[bool | str, bool | str] = (True, True),
+    share: tuple[Share, Share] = (True, True),
     extra: float = 10.0,
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure of one column's width with n panels, row by row.
@@ -124,7 +129,7 @@ def panels(
     columns = min(columns or PANEL_COLUMNS, n)
     rows = -(-n // columns)
     figure = Figure(figsize=(WIDTH * MM, (rows * height + extra) * MM), layout="constrained")
-    figure.get_layout_engine().set(w_pad=1 * MM, h_pad=1 * MM, wspace=0.03, hspace=0.03)
+    layout_of(figure).set(w_pad=1 * MM, h_pad=1 * MM, wspace=0.03, hspace=0.03)
     grid = figure.subplots(rows, columns, sharex=share[0], sharey=share[1], squeeze=False)
     for axis in grid.flat[n:]:
         figure.delaxes(axis)
@@ -170,19 +175,21 @@ def surround(
 
     The panels keep their size: the figure grows by the rows of the legend. To be called when all panels are there.
     """
-    names = [shorten(name, 44) for name in entries or {}]
+    entries = entries or {}
+    names = [shorten(name, 44) for name in entries]
     rows = 0
     if names:
         columns = int(np.clip(60 // (max(map(len, names)) + 6), 1, min(4, len(names))))
         rows = -(-len(names) // columns)
         figure.legend(
-            list(entries.values()), names, loc="lower center", ncols=columns, frameon=False, fontsize=SMALL,
+            handles=list(entries.values()), labels=names, loc="lower center", ncols=columns, frameon=False,
+            fontsize=SMALL,
             handlelength=2.2, columnspacing=1.0, handletextpad=0.5, borderaxespad=0.1, labelspacing=0.3,
         )  # fmt: skip
     height = figure.get_figheight() / MM + rows * LINE
     figure.set_figheight(height * MM)
     below, left = rows * LINE + (LINE if x else 0.0), LINE if y else 0.0
-    figure.get_layout_engine().set(rect=(left / WIDTH, below / height, 1 - left / WIDTH, 1 - below / height))
+    layout_of(figure).set(rect=(left / WIDTH, below / height, 1 - left / WIDTH, 1 - below / height))
     if x:
         figure.text(0.5 + left / WIDTH / 2, (rows + 0.2) * LINE / height, x, fontsize=SMALL, ha="center", va="bottom")
     if y:
@@ -190,11 +197,16 @@ def surround(
         figure.text(0.6 / WIDTH, middle, y, fontsize=SMALL, rotation=90, ha="left", va="center")
 
 
+def layout_of(figure: Figure) -> ConstrainedLayoutEngine:
+    """Return what places the panels of a figure made by `panels`."""
+    return cast(ConstrainedLayoutEngine, figure.get_layout_engine())
+
+
 def handle(look: Look, line: bool = True) -> Line2D:
     """Make a legend's entry of a feature set or category."""
     return Line2D(
-        [], [], color=look.colour, marker=look.marker, linestyle=look.line if line else "none", linewidth=1.0,
-        markersize=3,
+        [], [], color=look.colour, marker=look.marker, linestyle=cast(Any, look.line if line else "none"),
+        linewidth=1.0, markersize=3,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ nothing, give the mesh of fsaverage itself (`mesh`), which FreeSurfer has and ni
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mpl_toolkits.mplot3d  # noqa: F401  (registers the projection "3d")
 import nibabel
@@ -51,7 +52,7 @@ def read_surface(path: Path | str) -> np.ndarray:
     """
     path = Path(path)
     try:
-        image = nibabel.load(path)
+        image: Any = nibabel.load(path)  # of the class that its format has
         values = image.agg_data() if path.name.endswith(".gii") else np.asarray(image.dataobj)
         values = np.asarray(values, dtype=float).ravel()
     except FileNotFoundError as error:
@@ -82,7 +83,8 @@ def read_weight_maps(folder: Path | str, pattern: str = "{side}.comp{n}.mgz") ->
     DataError
         There is none, a hemisphere lacks one, or a file cannot be read.
     """
-    folder, maps = Path(folder), {}
+    folder = Path(folder)
+    maps: dict[str, SurfaceMap] = {}
     while any((folder / pattern.format(side=side, n=len(maps) + 1)).exists() for side in SIDES):
         n = len(maps) + 1
         maps[f"comp{n}"] = {side: read_surface(folder / pattern.format(side=side, n=n)) for side in SIDES}
@@ -273,8 +275,8 @@ def _draw(
                 triangles.set_rasterized(True)
             middle, top = (left + 0.5) * width / WIDTH, (bottom + height - 2.5) / total
             figure.text(middle, top, f"{shorten(name, 52 // columns)} {side}", fontsize=TITLE, ha="center")
-    place = figure.add_axes((0.2, 10.0 / total, 0.6, 2.0 / total))
-    bar = figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=place, orientation="horizontal")
+    strip = figure.add_axes((0.2, 10.0 / total, 0.6, 2.0 / total))
+    bar = figure.colorbar(ScalarMappable(Normalize(*limits), colours), cax=strip, orientation="horizontal")
     bar.set_label(what, fontsize=SMALL)
     if ticks is not None:
         bar.set_ticks(list(ticks), labels=list(ticks.values()))

@@ -13,7 +13,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from ..errors import DataError
 from .identifiers import normal_form, normalise
@@ -184,6 +183,8 @@ def _load(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
 
 
 def _netcdf(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    import xarray as xr  # here: tables of text, which every command reads, need none
+
     if not path.exists():
         raise DataError(f"{path}: {why_absent(path, 'file')}")
     try:

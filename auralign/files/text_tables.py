@@ -1,5 +1,7 @@
 """Tables as text: encoding, separator, and as many values in every line as the header has names."""
 
+from __future__ import annotations  # pandas is imported when a table is made of the text: datasets need none
+
 import csv
 import gzip
 import io
@@ -10,12 +12,14 @@ import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from ..errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # by ending of the file (before .gz): the separators that it may have, the most likely one first. In a .csv file written
 # where the comma is the decimal sign, semicolons part the values.
@@ -35,6 +39,8 @@ _OTHER_FORMATS = {
     b"<html": "a web page, not the table that it may offer; download the table itself",
 }
 _NUMBER = r"[-+]?\d*\d"
+# of the module csv: QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONNUMERIC, QUOTE_NONE
+Quoting = Literal[0, 1, 2, 3]
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class TextTable:
     header: list[str]
     lines: np.ndarray
     _text: str
-    _quoting: int
+    _quoting: Quoting
 
     def frame(self, **options: Any) -> pd.DataFrame:
         """Read the values with pandas, whose warnings are errors; numbers are rounded correctly to the last bit.
@@ -76,6 +82,8 @@ class TextTable:
         DataError
             pandas cannot read it, or would only with a warning.
         """
+        import pandas as pd
+
         options = {"index_col": False, "float_precision": "round_trip", "low_memory": False, **options}
         try:
             with warnings.catch_warnings():
@@ -105,6 +113,8 @@ class TextTable:
             As `frame` reads it, every number a float. None where values are quoted, or one is not plainly a number:
             `frame` decides on these.
         """
+        import pandas as pd
+
         if _has_quotes(self._text, self._quoting):
             return None
         values = np.empty((len(self.lines), len(self.header) - len(text)))
@@ -141,7 +151,7 @@ class TextTable:
         return [dict(zip(self.header, row, strict=True)) for row in rows[1:]]
 
 
-def open_text(path: Path, keys: tuple[str, ...] = (), quoting: int = csv.QUOTE_MINIMAL) -> TextTable:
+def open_text(path: Path, keys: Sequence[str] = (), quoting: Quoting = csv.QUOTE_MINIMAL) -> TextTable:
     """Open a table of text and count the values of every line.
 
     Parameters
@@ -217,7 +227,7 @@ def why_absent(path: Path, what: str = "table") -> str:
     return f"a link to {target}, where there is nothing. Put the {what} there, or replace the link by it."
 
 
-def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> str:
+def _separator(path: Path, text: str, allowed: str, keys: Sequence[str]) -> str:
     """Find the separator among the allowed ones, by the header; name another one that parts it."""
     first = next(line for line in text.splitlines() if line.strip())
     if re.fullmatch(r"#.*|sep=.", first.strip()):
@@ -242,7 +252,7 @@ def _separator(path: Path, text: str, allowed: str, keys: tuple[str, ...]) -> st
     return found
 
 
-def _count(path: Path, text: str, separator: str, quoting: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _count(path: Path, text: str, separator: str, quoting: Quoting) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Count the values of every line that is not empty: names of the header, numbers of values, numbers of lines."""
     header: list[str] | None = None
     counts, lines, before = [], [], 0
@@ -272,7 +282,7 @@ def _count(path: Path, text: str, separator: str, quoting: int) -> tuple[list[st
 
 
 def _miscounted(
-    path: Path, text: str, separator: str, quoting: int, header: list[str], counts: np.ndarray, lines: np.ndarray
+    path: Path, text: str, separator: str, quoting: Quoting, header: list[str], counts: np.ndarray, lines: np.ndarray
 ) -> str:
     """Say which line has another number of values than the header has names, and what may have happened."""
     wrong = counts != len(header)
@@ -314,7 +324,7 @@ def _decimal_comma(values: list[str], header: list[str]) -> bool:
     return 0 < surplus <= sum(whole) // 2 and whole[-1] and whole[-2]
 
 
-def _has_quotes(text: str, quoting: int) -> bool:
+def _has_quotes(text: str, quoting: Quoting) -> bool:
     return quoting != csv.QUOTE_NONE and '"' in text
 
 

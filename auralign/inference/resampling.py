@@ -1,7 +1,7 @@
 """Resampling: bootstrap over subjects, permutation of stimuli."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -133,7 +133,8 @@ def paired_bootstrap(
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = np.where(mean == 0.0, 0.0, mean / sd)
     shape = np.shape(values_a)[1:]
-    return BootstrapResult(*(x.reshape(shape) for x in (mean, low, high, p, effect)), n_subjects=n, n_draws=n_draws)
+    mean, low, high, p, effect = (x.reshape(shape) for x in (mean, low, high, p, effect))
+    return BootstrapResult(mean, low, high, p, effect, n_subjects=n, n_draws=n_draws)
 
 
 def _paired_difference(values_a: np.ndarray, values_b: np.ndarray) -> np.ndarray:
@@ -278,7 +279,7 @@ def permutation_test(
 
 
 def permute(
-    score_layers: list[ScoreColumns],
+    score_layers: Sequence[ScoreColumns],
     y: np.ndarray,
     n_permutations: int = 1000,
     seed: int = 0,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -47,12 +47,13 @@ def open_features(name: str, config: Features) -> dict[int, Callable[[], xr.Data
     if config.storage is not None:
         layers = _from_storage(config)
     elif config.activations is not None:
-        layers = open_activations(config.activations, config.network, config.permuted, config.stimuli)
+        network = cast(str, config.network)
+        layers = open_activations(config.activations, network, config.permuted, config.stimuli)
     elif config.song165 is not None:
         arrays = acoustic_features(config.song165).values()
         layers = {index: partial(lambda array: array, array) for index, array in enumerate(arrays)}
     else:
-        layers = _from_table(config.table)
+        layers = _from_table(cast(Path, config.table))
     return {index: partial(_read_layer, name, config, index, read) for index, read in _select(name, config, layers)}
 
 
@@ -130,7 +131,7 @@ def _from_storage(config: Features) -> dict[int, Callable[[], xr.DataArray]]:
     """Open `Audio_<marker>_layerNN` of a collected junifer storage, by layer."""
     from junifer.storage import HDF5FeatureStorage
 
-    path, marker = config.storage, config.marker
+    path, marker = cast(Path, config.storage), cast(str, config.marker)  # `Features` sees to it
     try:
         storage = HDF5FeatureStorage(uri=path)
         metadata = storage.list_features()
@@ -146,7 +147,7 @@ def _from_storage(config: Features) -> dict[int, Callable[[], xr.DataArray]]:
             match.group(1) for m in metadata.values() if (match := re.fullmatch(r"Audio_(.+)_layer\d+", m["name"]))
         }
         raise DataError(f"{path}: there is no marker {marker!r}; there are {sorted(names)}.")
-    layers = {}
+    layers: dict[int, Callable[[], xr.DataArray]] = {}
     for index in sorted(by_layer):
         if len(by_layer[index]) > 1:
             raise DataError(

@@ -15,7 +15,7 @@ LARGEST, LEAST = 1e75, 1e-75
 def refuse_extreme(
     values: np.ndarray,
     what: str,
-    path: Path | None,
+    path: Path | str | None,
     stimuli: Sequence[str],
     column_name: Callable[[int], str],
     each: bool = False,
@@ -27,8 +27,8 @@ def refuse_extreme(
     values : ndarray, shape (n_stimuli, n_columns) or (n_stimuli, n_columns, n_repetitions)
     what : str
         What they are, for the message: "features net, layer 3".
-    path : Path or None
-        The file that they were read from.
+    path : Path, str or None
+        The file that they were read from, or what they were given as.
     stimuli : sequence of str
         Names of the rows.
     column_name : callable
@@ -58,7 +58,7 @@ def refuse_extreme(
         if wrong.any():
             column = int(np.argmax(wrong))
             own = values[:, column].reshape(len(values), -1)
-            row, repetition = np.unravel_index(np.nanargmax(np.abs(own)), own.shape)
+            row, repetition = map(int, np.unravel_index(np.nanargmax(np.abs(own)), own.shape))
             raise DataError(
                 f"{path}: {what}: {column_name(column)} of {stimuli[row]} is {own[row, repetition]:g}, "
                 f"{problem}. Repair the file, or bring its values to another unit."

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -55,16 +56,18 @@ def read_responses(config: Targets) -> xr.DataArray:
         A file is not here or has another layout.
     """
     metadata = None
+    # `Targets` sees to it that every kind has its own
+    dataset, folder = cast(Path, config.dataset), cast(Path, config.folder)
     if config.kind == "components":
-        targets, metadata = _components(config.dataset), config.dataset / "data" / "targets.tsv"
+        targets, metadata = _components(dataset), dataset / "data" / "targets.tsv"
     elif config.kind == "voxels":
-        targets, metadata = _voxels(config.dataset), config.dataset / "data" / "voxels.tsv"
+        targets, metadata = _voxels(dataset), dataset / "data" / "voxels.tsv"
     elif config.kind == "published_components":
-        targets = read_components(config.folder / "NH2015comp" / "components.mat", complete=False)
+        targets = read_components(folder / "NH2015comp" / "components.mat", complete=False)
     elif config.kind == "published_voxels":
         targets = read_voxels(
-            config.folder,
-            config.study,
+            folder,
+            cast(str, config.study),
             config.repetitions or 3,
             config.subjects,
             config.rois,
@@ -72,9 +75,9 @@ def read_responses(config: Targets) -> xr.DataArray:
             complete=False,
         )
     elif config.kind == "song165":
-        targets = read_song165(config.folder, config.window, complete=False)
+        targets = read_song165(folder, config.window, complete=False)
     else:
-        targets = _table(config.table)
+        targets = _table(cast(Path, config.table))
     if config.target_table is not None:
         metadata = config.target_table
     if metadata is not None and (metadata.exists() or config.target_table is not None):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ..errors import DataError
 from .stimuli import stimulus_order
@@ -272,7 +273,8 @@ def _collected(storage: Path) -> tuple[dict[str, int], set[str] | None]:
         stimuli = set()
         for md5 in list(features)[:1]:
             key = features[md5]["_element_keys"][0]
-            stimuli = {str(element[key]) for element in collected.read(feature_md5=md5)["element"]}
+            stored: Any = collected.read(feature_md5=md5)
+            stimuli = {str(element[key]) for element in stored["element"]}
         return rates, stimuli
     except (OSError, KeyError, RuntimeError, ValueError):
         return rates, None  # whoever reads its features tells that it is damaged

@@ -84,7 +84,7 @@ class Splits(Options):
 
     @model_validator(mode="after")
     def _sizes_suffice(self) -> Splits:
-        if self.kind not in SIZED:
+        if self.kind not in SIZED or self.train_size is None or self.test_size is None:
             return self
         if self.train_size < 3:
             raise ValueError(f"train_size: {self.train_size} development stimuli; at least 3 are needed")

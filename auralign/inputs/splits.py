@@ -1,5 +1,7 @@
 """The splits of the stimuli into development and test: the only random choice of a comparison."""
 
+from typing import cast
+
 import numpy as np
 from sklearn.model_selection import (
     GroupKFold,
@@ -138,7 +140,7 @@ def _n_groups(config: Splits, groups: np.ndarray | None) -> int:
 
 
 def _refuse_too_large(config: Splits, n: int, what: str, which: str) -> None:
-    wanted = config.train_size + config.test_size
+    wanted = cast(int, config.train_size) + cast(int, config.test_size)  # of kinds that have sizes
     if wanted > n:
         raise ConfigError(
             f"splits: train_size {config.train_size} + test_size {config.test_size} = {wanted} {what}, "

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files.identifiers import near_names
-from ..files.tabular import read_table, refuse_repeated
 
 
 def stimulus_order(stimuli: Iterable[str]) -> list[str]:
@@ -16,9 +15,9 @@ def stimulus_order(stimuli: Iterable[str]) -> list[str]:
     name.
     """
     stimuli = [str(stimulus) for stimulus in stimuli]
-    numbers = [re.match(r"stim(\d+)_", stimulus) for stimulus in stimuli]
-    if all(numbers):
-        return [s for _, s in sorted((int(match.group(1)), s) for match, s in zip(numbers, stimuli, strict=True))]
+    numbered = [(int(match[1]), stimulus) for stimulus in stimuli if (match := re.match(r"stim(\d+)_", stimulus))]
+    if len(numbered) == len(stimuli):
+        return [stimulus for _, stimulus in sorted(numbered)]
     return sorted(stimuli)
 
 
@@ -30,6 +29,8 @@ def read_categories(path: Path, by: str, stimuli: list[str]) -> list[str]:
     DataError
         A stimulus has no category, or is there more than once.
     """
+    from ..files.tabular import read_table, refuse_repeated  # with pandas, which the order of stimuli does without
+
     table = read_table(path, "stimulus", by)
     refuse_repeated(table, "stimulus", path)
     category = dict(zip(table["stimulus"], table[by], strict=True))

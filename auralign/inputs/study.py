@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,7 @@ def _load(inputs: Inputs, scratch: Path, with_categories: bool) -> Study:
     features = {name: _joined_rows(layers, stimuli) for name, layers in sources.items()}
     categories, groups = _categories(inputs, stimuli, with_categories), _groups(inputs, stimuli)
     if inputs.splits.kind == "predefined":
-        splits, of_splits = read_splits(inputs.splits.table, stimuli, left_out)
+        splits, of_splits = read_splits(cast(Path, inputs.splits.table), stimuli, left_out)
     else:
         splits, of_splits = make_splits(inputs.splits, len(stimuli), categories, groups), []
     of_splits += check_splits(inputs.splits, splits, groups)
@@ -174,7 +175,7 @@ def _groups(inputs: Inputs, stimuli: list[str]) -> np.ndarray | None:
     """Number the groups of the stimuli by the order of their names."""
     if inputs.splits.groups is None:
         return None
-    names = read_categories(inputs.stimuli.table, inputs.splits.groups, stimuli)
+    names = read_categories(cast(Path, inputs.stimuli.table), inputs.splits.groups, stimuli)
     return np.unique(names, return_inverse=True)[1]
 
 

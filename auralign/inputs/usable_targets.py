@@ -41,7 +41,7 @@ def answered(responses: xr.DataArray) -> xr.DataArray:
 
 
 def usable_targets(
-    responses: xr.DataArray, path: Path, missing_targets: str = "error", missing_repetitions: str = "error"
+    responses: xr.DataArray, path: Path | str, missing_targets: str = "error", missing_repetitions: str = "error"
 ) -> Usable:
     """Refuse or leave out targets that lack a response, are infinite, constant, or near the ends of float64.
 
@@ -49,7 +49,7 @@ def usable_targets(
     ----------
     responses : DataArray
         Dimensions (stimulus, target, repetition); NaN where a value is missing.
-    path : Path
+    path : Path or str
         Where they come from, for messages.
     missing_targets : {"error", "drop"}
     missing_repetitions : {"error", "available"}
@@ -106,7 +106,7 @@ def _reasons(values: np.ndarray, lacking: np.ndarray, not_finite: np.ndarray) ->
     return reasons
 
 
-def _refuse_other_stimuli(responses: xr.DataArray, missing: np.ndarray, path: Path) -> None:
+def _refuse_other_stimuli(responses: xr.DataArray, missing: np.ndarray, path: Path | str) -> None:
     """Refuse repetitions that lack whole stimuli: the whole row of a table, not single targets."""
     there = ~missing.all(axis=1)  # [stimuli, repetitions]
     numbers, stimuli = responses.repetition.values, responses.stimulus.values
@@ -120,7 +120,7 @@ def _refuse_other_stimuli(responses: xr.DataArray, missing: np.ndarray, path: Pa
             )
 
 
-def _refusal(path: Path, dropped: pd.DataFrame, stimuli: np.ndarray, n_targets: int, missing: np.ndarray) -> str:
+def _refusal(path: Path | str, dropped: pd.DataFrame, stimuli: np.ndarray, n_targets: int, missing: np.ndarray) -> str:
     """Name the targets and what can be done about them."""
     gaps = dropped[dropped["n_stimuli"] > 0]
     if gaps.empty:

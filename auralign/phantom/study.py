@@ -39,8 +39,9 @@ import numpy as np
 import pandas as pd
 from scipy.io import savemat, wavfile
 
+from .acoustics import RATE, acoustics
+
 VERSION = 2  # part of the dataset's identity: raise it with every change of what is written
-RATE = 44100
 TIME = np.arange(2 * RATE) / RATE  # [N] seconds
 # Category -> number of sounds, in the order of the natural-sound study's list of categories.
 CATEGORIES = dict(
@@ -191,38 +192,6 @@ def _noise(band: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.fft.irfft(spectrum, len(TIME))
 
 
-def acoustics(sound: np.ndarray) -> np.ndarray:
-    """The first five signals of the table above for one sound, before standardisation and category: [5].
-
-    `sound`: int16 [N]. Harmonicity follows Boersma (1993): the autocorrelation of a windowed frame over that
-    of the window, its highest value within the lags, averaged over frames with their energy as weight.
-    """
-    window = np.hanning(1024)
-    power = np.square(np.abs(np.fft.rfft(_frames(sound, 1024, 441) * window)))  # [T, 513]
-    bins = np.searchsorted(np.fft.rfftfreq(1024, 1 / RATE), np.geomspace(60, 7600, 21))
-    bins = np.maximum(bins, bins[0] + np.arange(21))  # every band holds at least one bin
-    centre = bins[:-1] * RATE / 1024
-    energy = np.log10(np.add.reduceat(power[:, : bins[-1]], bins[:-1], axis=1) + 1e-6)  # E [T, 20]
-    mean = energy.mean(0)
-
-    modulation = np.square(np.abs(np.fft.rfft(energy - mean, axis=0)))  # [T // 2 + 1, 20]
-    rate = np.fft.rfftfreq(len(energy), 441 / RATE)
-    syllabic = modulation[np.ix_((rate >= 4) & (rate <= 8), (centre > 300) & (centre < 3500))]
-
-    window = np.hanning(2048)
-    frames = _frames(sound, 2048, 1024) * window
-    of_frames, of_window = (np.fft.irfft(np.square(np.abs(np.fft.rfft(x, 4096)))) for x in (frames, window))
-    lags = slice(int(0.0015 * RATE), int(0.015 * RATE))
-    peak = np.max(of_frames[:, lags] / of_window[lags], axis=1) * of_window[0]  # harmonicity x energy
-    return np.array([
-        mean[centre < 400].mean() - 0.5 * mean.mean(),
-        mean[(centre > 3000) & (centre < 7000)].mean() - 0.5 * mean.mean(),
-        mean[(centre > 1000) & (centre < 4000)].mean() + energy.std(0).mean(),
-        peak.sum() / of_frames[:, 0].sum(),
-        np.sqrt(syllabic.sum(0)).mean(),
-    ])  # fmt: skip
-
-
 def generate(seed: int = 2015, n_voxels: int = 300) -> Phantom:
     """Make the whole study; equal arguments give equal bytes.
 
@@ -334,11 +303,6 @@ def write(phantom: Phantom, folder: Path) -> None:
 def _range(text: str) -> np.ndarray:
     """The two bounds of "low-high"."""
     return np.array(text.split("-"), float)
-
-
-def _frames(sound: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """[frame, length] views of a sound, in units of full scale."""
-    return np.lib.stride_tricks.sliding_window_view(sound / 32768, length)[::hop]
 
 
 def _standardise(x: np.ndarray) -> np.ndarray:

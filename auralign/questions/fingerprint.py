@@ -5,13 +5,14 @@ import hashlib
 import importlib.util
 import json
 import marshal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from pydantic import BaseModel
@@ -20,9 +21,7 @@ from ..estimators.options import EstimatorOptions
 from ..inputs.arrays import StoredArray, sha256_of_array
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-# whatever this module imports from the package, directly or not, makes the numbers of a block
-ROOT = f"{PACKAGE}.questions.blocks"
-# and of these, whose numbers change with their versions
+# what is computed with, beside code of this package and of a block's own
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "julearn", "pandas")
 
 
@@ -64,35 +63,45 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def code_version(estimator: str = "auralign.estimators.ridge") -> str:
+def code_version(*roots: str) -> str:
     """Hash the code that makes the numbers of a block, and the versions of the libraries that it computes with.
 
-    The code is every module of this package that `auralign.questions.blocks` imports, directly or not, and that of the
-    block's estimator with what it imports from its own package and this one: a change of one estimator leaves the
-    blocks of the others. Comments, docstrings and layout do not count. Computed once per process: a module that is
-    edited afterwards is not the one that runs.
+    The code is some modules and every module of their packages and of this one that they import, directly or not.
+    Comments, docstrings and layout do not count. Computed once per process: a module that is edited afterwards is not
+    the one that runs.
 
     Parameters
     ----------
-    estimator : str
-        The module of the estimator, or its file (`registry.origin`), whose content is in the key by its options.
+    *roots : str
+        Names of modules, among them that of the block's class; or files (.py) that are no modules, of which what they
+        import counts: their own content is in the key by the options.
+
+    Raises
+    ------
+    TypeError
+        No other process could import one of them.
     """
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for name in counted_modules(estimator):
+    for name in counted_modules(*roots):
         digest.update(f"{name}\n".encode())
         digest.update(_code(name))
     return digest.hexdigest()
 
 
-def counted_modules(estimator: str) -> list[str]:
-    """List the modules that make the numbers of a block whose estimator is in a module, or a file; sorted."""
-    roots = [estimator]
-    if estimator.endswith(".py"):
-        tree = ast.parse(Path(estimator).read_text(encoding="utf-8"))
-        roots = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
-    return sorted({name for root in [ROOT, *roots] for name in imported_modules(root)})
+def counted_modules(*roots: str) -> list[str]:
+    """List the modules that make the numbers of a block; sorted. Parameters and errors as of `code_version`."""
+    found: set[str] = set()
+    for root in roots:
+        starts = [root]
+        if root.endswith(".py"):
+            tree = ast.parse(Path(root).read_text(encoding="utf-8"))
+            starts = [name for name in _imports(tree, "") if name.startswith(f"{PACKAGE}.")]
+        elif _spec(root) is None:
+            raise TypeError(f"{root}: blocks are of classes in modules that other processes can import.")
+        found.update(name for start in starts for name in imported_modules(start))
+    return sorted(found)
 
 
 def imported_modules(root: str) -> list[str]:
@@ -102,17 +111,21 @@ def imported_modules(root: str) -> list[str]:
     loaders, so that it makes no difference whether the package is installed, editable or zipped.
     """
     found: set[str] = set()
-    waiting, packages = [root], (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
+    waiting = [root]
+    # a question or an estimator of another package brings code of its own
+    packages = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
-        if name in found or _spec(name) is None:
+        # a folder of packages that has no module of its own has no origin
+        spec = _spec(name)
+        if name in found or spec is None or spec.origin is None:
             continue
         found.add(name)
         # a package's own module runs before those in it
         waiting += [name.rpartition(".")[0]] if "." in name else []
         source = _source(name)
         if source is not None:
-            package = _spec(name).parent
+            package = spec.parent or ""
             waiting += [other for other in _imports(ast.parse(source), package) if other.startswith(packages)]
     return sorted(found)
 
@@ -131,11 +144,12 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
     """Walk a syntax tree without what `if TYPE_CHECKING:` hides from running code."""
     for node in ast.iter_child_nodes(tree):
-        hidden = isinstance(node, ast.If) and "TYPE_CHECKING" in (
+        parts: Sequence[ast.AST] = [node]
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in (
             getattr(node.test, "id", None),
             getattr(node.test, "attr", None),
-        )
-        parts = node.orelse if hidden else [node]
+        ):
+            parts = node.orelse
         for part in parts:
             yield part
             yield from _running(part)
@@ -146,23 +160,32 @@ def _spec(name: str) -> ModuleSpec | None:
     """Find a module; None where there is none of that name."""
     try:
         return importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # a function or class of a module, which is no package
+    except (ModuleNotFoundError, ValueError):  # a function or class of a module; a script, which has no name
         return None
+
+
+def _loader(name: str) -> InspectLoader:
+    """Return what loads a module that there is; nearly all that loads can tell source and code."""
+    return cast(InspectLoader, cast(ModuleSpec, _spec(name)).loader)
 
 
 def _source(name: str) -> str | None:
     """Read the source of a module; None where there is bytecode alone."""
-    return _spec(name).loader.get_source(name)
+    loader = _loader(name)
+    if not hasattr(loader, "get_source"):
+        return Path(cast(str, cast(ModuleSpec, _spec(name)).origin)).read_text(encoding="utf-8")
+    return loader.get_source(name)
 
 
 def _code(name: str) -> bytes:
     """Return what of a module makes a difference: its statements, or its bytecode where there is no source."""
     source = _source(name)
     if source is None:
-        return marshal.dumps(_spec(name).loader.get_code(name))
+        return marshal.dumps(_loader(name).get_code(name))
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        may_say = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if may_say and ast.get_docstring(node, clean=False) is not None:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
     return ast.dump(tree).encode()

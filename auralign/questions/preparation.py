@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from julearn import PipelineCreator
-from julearn.pipeline import TargetPipelineCreator
-from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from ..inputs.confounds import remove_confounds
 from ..inputs.repetitions import development_repetitions
 
 if TYPE_CHECKING:
+    from julearn import PipelineCreator
+    from sklearn.base import BaseEstimator
+
     from ..inputs.study import Layer, Study
     from .encoding.options import Encoding
 
@@ -84,8 +84,9 @@ class Preparation:
 
         A repetition that a stimulus lacks is NaN, and stays so; the others are prepared without it.
         """
-        removed = self.removal is not None and "y" in self.removal.apply_to
-        return development_repetitions(y, *split, self.removal.confounds if removed else None)
+        removal = self.removal
+        confounds = removal.confounds if removal is not None and "y" in removal.apply_to else None
+        return development_repetitions(y, *split, confounds)
 
     def _without_confounds(self, side: str, values: np.ndarray, split: Split) -> Parts:
         development, test = split
@@ -95,6 +96,9 @@ class Preparation:
 
     def pipeline(self, model: BaseEstimator) -> PipelineCreator:
         """Put the same preparation before an estimator, as steps of julearn's pipeline."""
+        from julearn import PipelineCreator  # solvers that are called directly need none
+        from julearn.pipeline import TargetPipelineCreator
+
         creator = PipelineCreator(problem_type="regression")
         removed = () if self.removal is None else self.removal.apply_to
         if "x" in removed:

@@ -47,7 +47,7 @@ def best_predictions(splits: SplitScores) -> Group:
         source = "scores.parquet and layer_choice.tsv"
         return Group("Prediction over all targets", _over_many_targets(splits), source, note)
     best = splits.by_target()
-    targets = list(dict.fromkeys(one.target for one in best))
+    targets = [target for target in dict.fromkeys(one.target for one in best) if target is not None]
     findings = [Finding(target, _best_of([one for one in best if one.target == target], splits)) for target in targets]
     return Group("What predicts each target best", findings, "scores.parquet and comparisons.tsv", note)
 

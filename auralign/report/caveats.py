@@ -69,7 +69,8 @@ def _at_chance(splits: SplitScores) -> str:
         return ""
     best = splits.by_target()
     above = {one.target for one in best if one.above_chance}
-    lost = [target for target in dict.fromkeys(one.target for one in best) if target not in above]
+    targets = (target for target in dict.fromkeys(one.target for one in best) if target is not None)
+    lost = [target for target in targets if target not in above]
     if not lost:
         return ""
     return (

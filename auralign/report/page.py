@@ -1,5 +1,6 @@
 """The page: everything put together by the template, with the style, the scripts and the images inside."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
     Raises
     ------
     DataError
-        A folder holds no finished result or is given twice, or something cannot be written.
+        A folder holds no finished result of encoding or is given twice, or something cannot be written.
     """
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
@@ -64,6 +65,12 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
 
 def render(all_results: list[Results]) -> str:
     """Return the page about some results as HTML; writes their figures beside their tables."""
+    for results in all_results:
+        if "encoding" not in results.questions:
+            raise DataError(
+                f"{results.folder}: a page is about how well responses are predicted, and this comparison asked for "
+                f"{' and '.join(results.questions)} alone. Its numbers are in measures.parquet."
+            )
     splits = [SplitScores(results) for results in all_results]
     labels = labels_of(all_results)
     compared = compare_results(all_results, splits, labels) if len(all_results) > 1 else None
@@ -144,8 +151,14 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
 
 
 def find(results: Results, splits: SplitScores) -> list[Group]:
-    """Say what was found: of known responses, of best layers, in tests; only what there is something to say about."""
-    groups = [
+    """Say what was found, question by question; only what there is something to say about."""
+    groups = [group for name in results.questions if name in FINDINGS for group in FINDINGS[name](results, splits)]
+    return [group for group in groups if group is not None and group.findings]
+
+
+def _of_encoding(results: Results, splits: SplitScores) -> list[Group | None]:
+    """Of known responses, of best layers, in tests."""
+    return [
         recovered(results),
         best_predictions(splits),
         comparisons(results),
@@ -154,7 +167,10 @@ def find(results: Results, splits: SplitScores) -> list[Group]:
         above_chance(results),
         selected(results),
     ]
-    return [group for group in groups if group is not None and group.findings]
+
+
+# by question, what is said of its results
+FINDINGS: dict[str, Callable[[Results, SplitScores], list[Group | None]]] = {"encoding": _of_encoding}
 
 
 def glance(splits: SplitScores) -> pd.DataFrame | None:

@@ -15,10 +15,9 @@ from threadpoolctl import threadpool_info
 
 from ..config.models import Comparison
 from ..errors import DataError
-from ..estimators.record import describe as describe_estimator
 from ..files.checksums import sha256_of
-from .rerun.columns import values_sha256
-from .rerun.input_files import describe_inputs
+from .columns import values_sha256
+from .input_files import describe_inputs
 
 # the folder of auralign itself
 PACKAGE = Path(__file__).parents[1]
@@ -103,7 +102,7 @@ def _commit_of_installation() -> str | None:
 
 def versions() -> dict[str, str | None]:
     """Return the version of every package of `PACKAGES`, None where it is not installed."""
-    found = {}
+    found: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -153,7 +152,6 @@ def describe(
         "command": shlex.join(sys.argv),
         "code": code_state(),
         "code_sha256": code_sha256(),
-        "estimators": {label: describe_estimator(options) for label, options in config.estimators.items()},
         "datasets": {} if dataset is None else {str(dataset): git_state(dataset)},
         **describe_inputs(config, out),
         "features": features_metadata,

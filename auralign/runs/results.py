@@ -1,50 +1,21 @@
 """A results folder as one object: its tables, read when they are first asked for, and what they were made from."""
 
 import json
+import tempfile
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from ..errors import DataError
 from ..files.text_tables import open_text
-from ..questions.encoding.tables import FILES
+from ..questions import measures as long_table
+from ..questions.question import QUESTIONS, TableFile, get_question
 from ..scoring.metrics import primary_metric
 
-SCORES = "scores"
-# tables without which a folder holds no finished result, in the order in which they are looked for
-ALWAYS = ("summary", "comparisons")
-# by table: columns without which it cannot be used
-NEEDED = {
-    "scores": "features layer layer_name target estimator split r2 r2_corr r2_dev alpha n_train n_test",
-    "summary": "features layer layer_name target estimator r2_median r2_corr_median n_splits",
-    "comparisons": "test metric a b target difference p_fdr significant",
-    "layers": "features estimator layer metric score sem sem_morey pooled n_subjects n_targets",
-    "regions": "features estimator region layer metric score sem sem_morey pooled n_subjects n_targets",
-    "layer_choice": "features estimator metric layers naive published nested gap n_targets",
-    "unique_variance": "features without adds layer estimator target unique low high",
-    "selected": "features layer estimator target split unit weight",
-    "selection": "across features layer estimator kuncheva jaccard_chance n_pairs",
-    "hypotheses": "hypothesis statement target a b estimate low high n p_fdr verdict",
-    "above_chance": "features layer estimator target score chance p",
-    "dropped_targets": "target reason n_stimuli stimuli",
-    "repetitions": "stimulus n_repetitions_mean n_repetitions_min n_repetitions_max",
-}
-# by table that is not always there: what a comparison must have to get it
-BROUGHT_BY = {
-    "regions": "targets with a column `roi` (targets.target_table)",
-    "layer_choice": "a run of scripts/compare.py of this version",
-    "layers": "a run of scripts/compare.py of this version",
-    "unique_variance": "a feature set that joins two others (features.<set>.join)",
-    "selected": "a sparse estimator (kind: lasso)",
-    "selection": "a sparse estimator (kind: lasso)",
-    "hypotheses": "`hypotheses` in the configuration",
-    "above_chance": "`above_chance` in the configuration",
-    "dropped_targets": "`missing_targets: drop`, and targets that are left out",
-    "repetitions": "`targets.missing_repetitions: available`, and stimuli that lack repetitions",
-}
 # names are text whatever they look like: NA and 001 are names
 TEXT = (
     "target", "features", "estimator", "layer_name", "a", "b", "without", "adds", "region", "region_of", "roi", "hemi",
@@ -77,13 +48,16 @@ class Results:
 
     def _repr_html_(self) -> str:
         """Show in a notebook what the results are of, and which tables there are."""
-        held = [table for table in (SCORES, *FILES) if _path(self.folder, table).exists() or table in self._read]
+        tables = self._tables
+        held = [name for name in tables if (self.folder / tables[name].file).exists() or name in self._read]
+        named = ("feature sets", "questions", "estimators")
         rows = [
             ("folder", str(self.folder)),
             ("feature sets", _first(self.features)),
-            ("estimators", _first(self.estimators)),
-            *((what, f"{n:,}") for what, n in self._counts() if what not in ("feature sets", "estimators")),
-            ("primary metric", self.metric),
+            ("questions", _first(self.questions)),
+            *([("estimators", _first(self.estimators))] if self.estimators else []),
+            *((what, f"{n:,}") for what, n in self._counts() if what not in named),
+            *([("primary metric", self.metric)] if "encoding" in self.questions else []),
             ("tables", ", ".join(held)),
         ]
         cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in rows)
@@ -91,7 +65,11 @@ class Results:
         return f"<strong>{escape(self.name)}</strong>{note}<table>{cells}</table>"
 
     def _counts(self) -> list[tuple[str, int]]:
-        summary, provenance = self.summary, self.provenance
+        provenance = self.provenance
+        if "encoding" not in self.questions:
+            studied = [("feature sets", len(self.features)), ("questions", len(self.questions))]
+            return [*studied, ("stimuli", len(provenance.get("stimuli", [])))]
+        summary = self.summary
         return [
             ("feature sets", len(self.features)),
             ("layers", len(summary[["features", "layer"]].drop_duplicates())),
@@ -101,19 +79,28 @@ class Results:
             ("stimuli", len(provenance.get("stimuli", []))),
         ]
 
+    @property
+    def questions(self) -> list[str]:
+        """Names of the questions that were asked; results of earlier versions asked one."""
+        return self.provenance.get("questions", ["encoding"])
+
+    @property
+    def _tables(self) -> dict[str, TableFile]:
+        return tables_of(self.questions)
+
     def get(self, table: str) -> pd.DataFrame | None:
-        """Return a table by its name (`scores`, or a key of `tables.FILES`), None where there is none.
+        """Return a table by its name (of encoding `scores`, `summary`, ...), None where there is none.
 
         Raises
         ------
         DataError
-            There is no table of that name in any result, or the file cannot be read.
+            There is no table of that name in any such result, or the file cannot be read.
         """
-        path = _path(self.folder, table)
+        path = self._path(table)
         if table not in self._read:
             if not path.exists():
                 return None
-            self._read[table] = _read_table(path, table)
+            self._read[table] = _read_table(path)
         return self._read[table]
 
     def need(self, table: str) -> pd.DataFrame:
@@ -127,15 +114,54 @@ class Results:
         found = self.get(table)
         if found is None:
             raise DataError(
-                f"{_path(self.folder, table)}: the file is missing. It needs "
-                f"{BROUGHT_BY.get(table, 'a finished comparison')}; then run: python scripts/compare.py <config>"
+                f"{self._path(table)}: the file is missing. It needs {self._tables[table].brought_by}; then run: "
+                "python scripts/compare.py <config>"
             )
         return found
+
+    def _path(self, table: str) -> Path:
+        if table not in self._tables:
+            raise DataError(f"{self.folder}: there is no table {table!r}; there are {', '.join(self._tables)}.")
+        return self.folder / self._tables[table].file
+
+    def measures(self, **filters: Any) -> pd.DataFrame:
+        """Read the numbers of all questions as one long table: `question, measure, value` and the dims they have.
+
+        Parameters
+        ----------
+        **filters : value or list of values
+            By column, such as `measure="r2", layer=[0, 1]`: of a large result no more is read than is asked for.
+
+        Returns
+        -------
+        DataFrame
+            See `questions.measures.read_measures`; `questions.measures.to_wide` gives every measure a column. Of a
+            folder that was written before there was `measures.parquet`, they are made of its other tables.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or a filter is of no column.
+        """
+        path = self.folder / long_table.FILE
+        if path.exists():
+            return long_table.read_measures(path, **filters)
+        older = [(name, get_question(name).older_measures(self.get)) for name in self.questions]
+        found = [(name, *of_question) for name, of_question in older if of_question is not None]
+        if not found:
+            _refuse_missing(path, self.folder)
+        with tempfile.TemporaryDirectory(prefix="auralign-measures-") as folder:
+            made = Path(folder) / long_table.FILE
+            with long_table.open_measures(made, {dim for _, dims, _ in found for dim in dims}) as file:
+                for name, _, tables in found:
+                    for table in tables:
+                        file.write(name, table)
+            return long_table.read_measures(made, **filters)
 
     @property
     def scores(self) -> pd.DataFrame:
         """One row per features x layer x target x estimator x split."""
-        return self.need(SCORES)
+        return self.need("scores")
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -159,8 +185,8 @@ class Results:
 
     @property
     def estimators(self) -> list[str]:
-        """Labels of the estimators, in the order of the configuration."""
-        return list(self.provenance["config"]["estimators"])
+        """Labels of the estimators, in the order of the configuration; none where no question has any."""
+        return list(self.provenance["config"].get("estimators", ()))
 
     @property
     def metric(self) -> str:
@@ -181,6 +207,8 @@ class Results:
     @property
     def synthetic(self) -> bool:
         """Whether the responses say of themselves that they are synthetic."""
+        if "encoding" not in self.questions:
+            return False
         return "synthetic" in self.summary and bool((self.summary["synthetic"].astype(str) == "True").any())
 
     @property
@@ -219,38 +247,58 @@ def read_results(folder: Path | str) -> Results:
         The folder is not a finished result, a file cannot be read, or lacks columns (also of tables not yet read).
     """
     folder = Path(folder)
-    for table in ALWAYS:
-        _refuse_missing(folder / FILES[table], folder)
-    _refuse_missing(folder / "provenance.json", folder)
+    provenance = _read_provenance(folder)
+    results = Results(folder, provenance)
+    tables = tables_of(results.questions)
+    for table in tables.values():
+        if table.always:
+            _refuse_missing(folder / table.file, folder)
+    if (folder / long_table.FILE).exists():
+        long_table.schema_of(folder / long_table.FILE)
+    for table in tables.values():
+        if (folder / table.file).exists():
+            _check_columns(folder / table.file, table)
+    for name, table in tables.items():
+        if table.always:
+            results.need(name)
+    return results
+
+
+def _read_provenance(folder: Path) -> dict:
+    path = folder / "provenance.json"
+    # a folder without tables is told by the first of them that is looked for
+    for table in tables_of(["encoding"]).values():
+        if table.always and not path.exists():
+            _refuse_missing(folder / table.file, folder)
+    _refuse_missing(path, folder)
     try:
-        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        for key in ("name", "features", "estimators", "fdr"):
+        provenance = json.loads(path.read_text(encoding="utf-8"))
+        long_table.refuse_newer(path, int(provenance.get("schema", 0)))
+        unknown = [name for name in provenance.get("questions", ()) if name not in QUESTIONS]
+        if unknown:
+            raise DataError(
+                f"{path}: results of the question {unknown[0]!r}, which this version does not know; it knows "
+                f"{', '.join(QUESTIONS)}. Update it: pip install --upgrade auralign"
+            )
+        for key in ("name", "features"):
+            provenance["config"][key]
+        for key in ("estimators", "fdr") if "encoding" in provenance.get("questions", ["encoding"]) else ():
             provenance["config"][key]
         provenance["splits"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{folder / 'provenance.json'}: not the provenance of a comparison ({error!r}). Run the comparison again."
-        ) from error
-    results = Results(folder, provenance)
-    for table in (SCORES, *FILES):
-        path = _path(folder, table)
-        if path.exists():
-            _check_columns(path, table)
-    for table in ALWAYS:
-        results.need(table)
-    return results
+        raise DataError(f"{path}: not the provenance of a comparison ({error!r}). Run the comparison again.") from error
+    return provenance
+
+
+def tables_of(questions: list[str]) -> dict[str, TableFile]:
+    """Return the tables that results of some questions may have, by name."""
+    return {name: table for question in questions for name, table in get_question(question).tables.items()}
 
 
 def _first(names: list[str], most: int = 12) -> str:
     """Join names; of many the first ones and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _path(folder: Path, table: str) -> Path:
-    if table != SCORES and table not in FILES:
-        raise DataError(f"{folder}: there is no table {table!r}; there are {', '.join([SCORES, *FILES])}.")
-    return folder / ("scores.parquet" if table == SCORES else FILES[table])
 
 
 def _refuse_missing(path: Path, folder: Path) -> None:
@@ -261,13 +309,13 @@ def _refuse_missing(path: Path, folder: Path) -> None:
         )
 
 
-def _check_columns(path: Path, table: str) -> None:
+def _check_columns(path: Path, table: TableFile) -> None:
     """Refuse a table that is not of this version, by its header alone."""
     try:
         held = pq.read_schema(path).names if path.suffix == ".parquet" else _header(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error
-    absent = [column for column in NEEDED[table].split() if column not in held]
+    absent = [column for column in table.columns.split() if column not in held]
     if absent:
         raise DataError(
             f"{path}: the column {absent[0]!r} is missing; there are {held[:12]}. Run the comparison again with this "
@@ -280,12 +328,11 @@ def _header(path: Path) -> list[str]:
         return file.readline().rstrip("\n").split("\t")
 
 
-def _read_table(path: Path, table: str) -> pd.DataFrame:
+def _read_table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         text = dict.fromkeys((name for name in _header(path) if name in TEXT), str)
-        table = open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""])
-        return table.reset_index(drop=True)
+        return open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""]).reset_index(drop=True)
     except (OSError, ValueError, DataError) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error

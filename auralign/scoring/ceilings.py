@@ -216,11 +216,11 @@ def noise_ceiling(
     if unequal.any():
         n_repetitions = n_repetitions.astype(float)
         n_repetitions[unequal] = effective_repetitions(np.where(there, repetitions, np.nan)[:, unequal])
-        for own, pattern in _same_gaps(there, np.flatnonzero(unequal)):
-            ceiling[own] = _unequal_reliability(repetitions[:, own], pattern, whole)[0]
+        for alike, pattern in _same_gaps(there, np.flatnonzero(unequal)):
+            ceiling[alike] = _unequal_reliability(repetitions[:, alike], pattern, whole)[0]
             if n_draws:
-                samples = _unequal_reliability(repetitions[:, own], pattern, draws)
-                interval[:, own] = np.nanquantile(samples, tails, axis=0)
+                samples = _unequal_reliability(repetitions[:, alike], pattern, draws)
+                interval[:, alike] = np.nanquantile(samples, tails, axis=0)
     return {
         "ceiling": ceiling,
         "ceiling_low": interval[0],

@@ -1,6 +1,6 @@
 """The scores that a comparison can be read by, and which of them is the primary one: decided here and nowhere else."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from ..errors import ConfigError
 
@@ -52,4 +52,4 @@ def primary_metric(wanted: str, corrected: bool) -> Metric:
             f"metric: {wanted} is corrected for noise, which needs responses with repetitions and "
             "`noise_correction: auto`; use auto, r2_corr or r2."
         )
-    return wanted
+    return cast(Metric, wanted)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from junifer.api.decorators import register_marker
 
 from ..marker.base import AudioMarker
+from ..marker.registration import register_marker
 from ..running.preflight import MissingInputs
 from ..sounds.audio import AudioError
 from ..weights.record import cache_folder
@@ -158,7 +158,8 @@ def harmonicity(power: np.ndarray) -> np.ndarray:
         curvature = np.where(is_peak, 2 * peak - left - right, 1.0)
         top = np.where(is_peak, peak + (right - left) ** 2 / (8 * curvature), -np.inf)
         best[start : start + 256] = top.max(axis=1)
-    best = np.clip(best, *(1 / (1 + 10 ** (-limit / 10)) for limit in HNR_LIMITS))
+    least, most = (1 / (1 + 10 ** (-limit / 10)) for limit in HNR_LIMITS)
+    best = np.clip(best, least, most)
     return 10 * np.log10(best / (1 - best))
 
 

@@ -8,7 +8,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft, signal
+import scipy  # which imports its parts when they are used
 
 from ..sounds.audio import AudioError
 
@@ -31,7 +31,7 @@ EXPONENT = 0.3
 CHANNEL_BLOCK = 32
 
 
-def erb(hertz: np.ndarray) -> np.ndarray:
+def erb(hertz: float | np.ndarray) -> np.ndarray:
     """E(f) = 9.265 ln(1 + f / (24.7 * 9.265)): frequency in Hz to the scale of equivalent rectangular bandwidths."""
     return 9.265 * np.log1p(np.asarray(hertz) / (24.7 * 9.265))
 
@@ -110,7 +110,7 @@ def resample_polyphase(wave: np.ndarray, rate: int) -> np.ndarray:
     wave = np.asarray(wave, dtype=np.float64)
     if np.ptp(wave) == 0:
         raise AudioError(f"the sound is silent: all of its {len(wave)} samples are {wave[0]:g}. Leave it out.")
-    return signal.resample_poly(wave, SAMPLE_RATE, rate)
+    return scipy.signal.resample_poly(wave, SAMPLE_RATE, rate)
 
 
 def slow_envelopes(wave: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ def slow_envelopes(wave: np.ndarray) -> np.ndarray:
         )
     wave = wave - wave.mean()
     wave = wave * (0.1 / np.sqrt((wave**2).mean()))
-    spectrum = fft.rfft(wave)  # [F]
+    spectrum = scipy.fft.rfft(wave)  # [F]
     filters = cochlear_filters(n_samples)  # [K, F]
     reversed_kernel = downsampling_kernel()[::-1]  # upfirdn convolves, the definition correlates
     first, n_frames = (KERNEL_LENGTH - 1) // HOP, 1 + (n_samples - KERNEL_LENGTH) // HOP
@@ -150,8 +150,8 @@ def slow_envelopes(wave: np.ndarray) -> np.ndarray:
     for start in range(0, N_CHANNELS, CHANNEL_BLOCK):
         block = slice(start, start + CHANNEL_BLOCK)
         # `n` fills up with zeros: the analytic signal at half its usual size
-        envelope = np.maximum(np.abs(fft.ifft(filters[block] * spectrum, n=n_samples)), FLOOR)  # [block, samples]
-        envelopes[block] = signal.upfirdn(reversed_kernel, envelope, 1, HOP)[:, first : first + n_frames]
+        envelope = np.maximum(np.abs(scipy.fft.ifft(filters[block] * spectrum, n=n_samples)), FLOOR)  # [block, samples]
+        envelopes[block] = scipy.signal.upfirdn(reversed_kernel, envelope, 1, HOP)[:, first : first + n_frames]
     return envelopes
 
 

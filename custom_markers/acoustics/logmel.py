@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from junifer.api.decorators import register_marker
 from pydantic import Field, PrivateAttr
 
 from ..marker.base import AudioMarker
+from ..marker.registration import register_marker
 from ..sounds.audio import AudioError, TooShortError
 
 

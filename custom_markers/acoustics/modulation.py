@@ -7,7 +7,7 @@ after the cortical model of Chi, Ru & Shamma 2005 (J. Acoust. Soc. Am. 118).
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft
+import scipy  # which imports its parts when they are used
 
 from .cochleagram import FRAME_RATE, N_CHANNELS
 
@@ -64,7 +64,7 @@ def temporal_filters(n_frames: int) -> np.ndarray:
     for row, rate in enumerate(RATES[1:], start=1):
         t = np.arange(KERNEL_FRAMES) * rate / FRAME_RATE
         kernel = np.sin(2 * np.pi * t) * t**2 * np.exp(-3.5 * t)
-        transfer = fft.rfft(kernel - kernel.mean(), n=length)
+        transfer = scipy.fft.rfft(kernel - kernel.mean(), n=length)
         magnitude = np.abs(transfer)
         gain = magnitude / magnitude.max()
         if rate == RATES[-1]:
@@ -86,7 +86,7 @@ def spectral_filters() -> np.ndarray:
     ndarray, shape (7, 422)
         Frequencies in the order of the discrete Fourier transform.
     """
-    f = np.abs(fft.fftfreq(PADDED_CHANNELS)) * CHANNELS_PER_ERB
+    f = np.abs(scipy.fft.fftfreq(PADDED_CHANNELS)) * CHANNELS_PER_ERB
     filters = np.zeros((len(SCALES), PADDED_CHANNELS))
     filters[0, 0] = 1.0
     for row, scale in enumerate(SCALES[1:], start=1):
@@ -118,7 +118,7 @@ def modulation_power(cochleagram: np.ndarray) -> np.ndarray:
     n_frames = cochleagram.shape[1]
     length = n_frames + PADDING_FRAMES
     # real in time: the frequencies f_t >= 0 tell everything
-    spectrum = fft.fft(fft.rfft(cochleagram, n=length, axis=1), n=PADDED_CHANNELS, axis=0)  # [f_s, f_t]
+    spectrum = scipy.fft.fft(scipy.fft.rfft(cochleagram, n=length, axis=1), n=PADDED_CHANNELS, axis=0)  # [f_s, f_t]
     sign_s = _signs(np.arange(PADDED_CHANNELS), PADDED_CHANNELS)
     sign_t = _signs(np.arange(spectrum.shape[1]), length)
     quadrant = sign_s[:, None] * sign_t
@@ -130,8 +130,8 @@ def modulation_power(cochleagram: np.ndarray) -> np.ndarray:
         if last != (direction, scale):
             last = (direction, scale)
             kept = np.where(quadrant == -direction, 0.0, spectral[scale][:, None])
-            by_channel = fft.ifft(spectrum * kept, axis=0)[:N_CHANNELS]  # [K, f_t]
-        output = fft.irfft(by_channel * temporal[rate], n=length, axis=1)[:, :n_frames]  # [K, T]
+            by_channel = scipy.fft.ifft(spectrum * kept, axis=0)[:N_CHANNELS]  # [K, f_t]
+        output = scipy.fft.irfft(by_channel * temporal[rate], n=length, axis=1)[:, :n_frames]  # [K, T]
         power.append(np.maximum(output**2, FLOOR).mean(axis=1))
     return np.stack(power)
 

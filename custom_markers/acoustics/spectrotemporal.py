@@ -1,16 +1,17 @@
 """The SpectroTemporal baseline: spectrotemporal modulation of the cochleagram, without any learning."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
-from junifer.api.decorators import register_marker
 
 from ..marker.base import AudioMarker
+from ..marker.registration import register_marker
 from .cochleagram import SAMPLE_RATE, cochleagram, resample_polyphase
 from .modulation import modulation_power
 
-COMPRESSIONS = {"power": np.copy, "sqrt": np.sqrt, "log": np.log}
+COMPRESSIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"power": np.copy, "sqrt": np.sqrt, "log": np.log}
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 import logging
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from junifer.markers import BaseMarker
@@ -43,7 +43,10 @@ class AudioMarker(ParameterFields, BaseMarker):
     VOLATILE: ClassVar[tuple[str, ...]] = ()
 
     on: Any = None
-    name: str | None = None
+    if TYPE_CHECKING:
+        name: str  # of the class, where the YAML gives none: junifer sees to it
+    else:
+        name: str | None = None
 
     _skipping: Any = PrivateAttr(None)
     _sibling_checked: Any = PrivateAttr(default=False)
@@ -122,7 +125,9 @@ class AudioMarker(ParameterFields, BaseMarker):
         check(self.prepare)
         return output
 
-    def update_meta(self, input: dict, step_name: str, **kwargs: Any) -> None:
+    def update_meta(  # type: ignore[override]  # a marker is never handed the list that data readers are
+        self, input: dict, step_name: str, **kwargs: Any
+    ) -> None:
         """Add to junifer's metadata what makes values reproducible, and leave out what cannot change them."""
         super().update_meta(input, step_name, **kwargs)
         meta = input["meta"][step_name]
@@ -269,7 +274,8 @@ class AudioMarker(ParameterFields, BaseMarker):
         try:
             skipped = len(self._skipping.reasons)
             ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
-            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=file.open_partial())
+            partial: Any = file.open_partial()  # an instance, where junifer's annotation says its class
+            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=partial)
             if len(self._skipping.reasons) == skipped:
                 # before the features, so that no sound with features lacks its line; none where `compute` is another
                 if heard := self._heard.pop(path, None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def full_precision() -> Iterator[None]:
     """Keep GPUs from rounding to TF32 (10 bits), which they do in convolutions by default: values stay the CPU's."""
     from torch import backends
 
-    switches = (backends.cudnn, backends.cuda.matmul)
+    switches: tuple[Any, ...] = (backends.cudnn, backends.cuda.matmul)
     before = [switch.allow_tf32 for switch in switches]
     try:
         for switch in switches:

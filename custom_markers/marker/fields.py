@@ -7,7 +7,7 @@ with a pydantic model made from the annotations.
 """
 
 from functools import cache
-from typing import Any, ClassVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin, get_type_hints
 
 from junifer.markers import BaseMarker
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -53,7 +53,7 @@ class _EmulatedFields:
     """The constructor that pydantic would give (junifer 0.0.7)."""
 
     def __init__(self, **parameters: Any) -> None:
-        model = _parameter_model(type(self))
+        model = _parameter_model(type(self))  # type: ignore[arg-type]  # for mypy no class is hashable
         try:
             values = model(**parameters)
         except ValidationError as error:
@@ -61,21 +61,30 @@ class _EmulatedFields:
         for klass in reversed(type(self).__mro__):
             for name, value in vars(klass).items():
                 if isinstance(value, ModelPrivateAttr):
-                    made = value.default_factory() if value.default_factory is not None else value.default
-                    setattr(self, name, made)
+                    factory: Any = value.default_factory
+                    setattr(self, name, value.default if factory is None else factory())
         for name in model.model_fields:
             setattr(self, name, getattr(values, name))
         self.init_junifer()
+
+    def init_junifer(self) -> None:
+        """Finish construction as junifer's base class wants it; every class of ours that derives from one gives it."""
+        raise TypeError(f"{type(self).__name__} does not say how junifer's part of it is made (init_junifer).")
 
 
 class _NativeFields:
     """Nothing to add: junifer's base class is a pydantic model."""
 
 
-ParameterFields = _NativeFields if JUNIFER_HAS_FIELDS else _EmulatedFields
+# type checkers take it for junifer 0.0.7, whose base classes declare nothing
+if TYPE_CHECKING or not JUNIFER_HAS_FIELDS:  # noqa: SIM108  (a conditional expression is no class to them)
+    ParameterFields = _EmulatedFields
+else:
+    ParameterFields = _NativeFields
 
 
 def parameters_of(component: Any) -> dict[str, Any]:
     """Return the parameters that a component was made with, by name."""
-    model = type(component) if JUNIFER_HAS_FIELDS else _parameter_model(type(component))
+    kind = type(component)
+    model = kind if JUNIFER_HAS_FIELDS else _parameter_model(kind)  # type: ignore[arg-type]  # as above
     return {name: getattr(component, name) for name in model.model_fields}

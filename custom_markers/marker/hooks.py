@@ -253,8 +253,10 @@ def _part(stage: Stage, value: Any) -> Tensor:
     """Take the tensor of a stage out of what a module returned."""
     if stage.pick is not None:
         try:
-            keyed = isinstance(stage.pick, int) or isinstance(value, Mapping)
-            value = value[stage.pick] if keyed else getattr(value, stage.pick)
+            if isinstance(stage.pick, int) or isinstance(value, Mapping):
+                value = value[stage.pick]
+            else:
+                value = getattr(value, stage.pick)
         except (AttributeError, IndexError, KeyError, TypeError) as error:
             raise _error(stage, f"the module gives {_describe(value)}, which has no part {stage.pick!r}") from error
     elif isinstance(value, tuple | list) and len(value) == 1:

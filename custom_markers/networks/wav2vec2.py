@@ -8,14 +8,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, ClassVar
 
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.errors import LocalEntryNotFoundError
-from junifer.api.decorators import register_marker
+import huggingface_hub  # which imports its parts, and a client of the web, when they are used
 from pydantic import PrivateAttr
 
 from auralign.files.checksums import sha256_of
 
 from ..marker.hooks import Stage
+from ..marker.registration import register_marker
 from ..marker.torch_marker import TorchMarker
 from ..running.preflight import MissingInputs, beside_yaml
 from ..sounds.audio import AudioError
@@ -258,24 +257,27 @@ def from_hub(name: str, revision: str | None, needed: list[str]) -> Path:
     WeightsError
         It cannot be had, saying where it was sought and what to do; an unreachable hub is given up on in 10 seconds.
     """
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    hub = huggingface_hub
     try:
-        folder = Path(hf_hub_download(name, CONFIG, revision=revision, local_files_only=True)).parent
+        folder = Path(hub.hf_hub_download(name, CONFIG, revision=revision, local_files_only=True)).parent
         if _weight_files(folder) and all((folder / file).is_file() for file in needed):
             return folder
         state = f"only {', '.join(sorted(path.name for path in folder.iterdir()))}"
     except (LocalEntryNotFoundError, ValueError):  # ValueError: no name that a repository can have
         state = "nothing"
-    logger.info(f"{name} is not in the cache {constants.HF_HUB_CACHE}: asking the hub")
+    logger.info(f"{name} is not in the cache {hub.constants.HF_HUB_CACHE}: asking the hub")
     try:
         # a download retries an unreachable hub for minutes: it is begun only when the hub has answered
-        info = within(ANSWER_DEADLINE, lambda: HfApi().model_info(name, revision=revision, timeout=ANSWER_TIMEOUT))
+        info = within(ANSWER_DEADLINE, lambda: hub.HfApi().model_info(name, revision=revision, timeout=ANSWER_TIMEOUT))
         there = [sibling.rfilename for sibling in info.siblings or []]
         weights = next((found for kind in WEIGHT_FILES if (found := [f for f in there if fnmatch(f, kind)])), [])
         index = [f"{weights[0].split('-')[0]}{Path(weights[0]).suffix}.index.json"] if len(weights) > 1 else []
         if absent := ["weights"] * (not weights) + [file for file in needed if file not in there]:
             raise FileNotFoundError(f"the repository lacks {', '.join(absent)}")
         paths = [
-            Path(hf_hub_download(name, file, revision=revision, etag_timeout=ANSWER_TIMEOUT))
+            Path(hub.hf_hub_download(name, file, revision=revision, etag_timeout=ANSWER_TIMEOUT))
             for file in (*needed, *index, *weights)
         ]
     except Exception as error:  # network, proxy, access, revision, disk: each ends in the same advice
@@ -284,8 +286,8 @@ def from_hub(name: str, revision: str | None, needed: list[str]) -> Path:
         raise WeightsError(
             f"the network {name!r}{at} was not found:\n"
             f"  - folder {beside_yaml(name)}: no such folder\n"
-            f"  - hub cache {constants.HF_HUB_CACHE}: {state}\n"
-            f"  - hub {constants.ENDPOINT}: {type(error).__name__}: {reason}\n"
+            f"  - hub cache {hub.constants.HF_HUB_CACHE}: {state}\n"
+            f"  - hub {hub.constants.ENDPOINT}: {type(error).__name__}: {reason}\n"
             f"Where there is a network, run `hf download {name}` and copy the cache to this machine (the environment "
             "variable HF_HOME names its folder), or save the network with `save_pretrained` and write the folder's "
             "path (model: ./my_folder)."

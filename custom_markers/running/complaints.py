@@ -19,7 +19,7 @@ import click
 import junifer
 import ruamel.yaml
 import yaml
-from junifer.cli.parser import parse_yaml
+from junifer.markers import BaseMarker
 from junifer.pipeline import PipelineComponentRegistry
 from junifer.utils import raise_error
 
@@ -63,7 +63,7 @@ def speak_plainly() -> None:
     # junifer's raise_error logs what it raises: the message would be there twice
     logging.getLogger("junifer").addFilter(lambda record: record.funcName != "raise_error")
     if yaml_file is not None:
-        check_yaml(Path(yaml_file), context.info_name)
+        check_yaml(Path(yaml_file), context.info_name or "")
 
 
 def message_of(error: BaseException, yaml_file: Path | None = None) -> str | None:
@@ -161,19 +161,20 @@ def _wrong_parameters(error: BaseException, frame: FrameType, yaml_file: Path | 
 
 def _missing_key(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
     """Explain a key that junifer looks up in the YAML without asking whether it is there."""
-    while frame is not None and _is_in(frame.f_code.co_filename, RUAMEL):
-        frame = frame.f_back
-    if not isinstance(error, KeyError) or frame is None:
+    asking: FrameType | None = frame
+    while asking is not None and _is_in(asking.f_code.co_filename, RUAMEL):
+        asking = asking.f_back
+    if not isinstance(error, KeyError) or asking is None:
         return None
-    if not any(_is_in(frame.f_code.co_filename, JUNIFER / folder) for folder in ("cli", "api")):
+    if not any(_is_in(asking.f_code.co_filename, JUNIFER / folder) for folder in ("cli", "api")):
         return None
     parts = {"_get_marker": "a marker", "_get_datagrabber": "datagrabber", "_get_storage": "storage"}
-    return f"{parts.get(frame.f_code.co_name, 'the file')} lacks the key {error.args[0]!r}."
+    return f"{parts.get(asking.f_code.co_name, 'the file')} lacks the key {error.args[0]!r}."
 
 
 def _missing_module(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
     """Explain a module of `with:` that is not installed."""
-    if not isinstance(error, ModuleNotFoundError) or error.name not in _with(yaml_file):
+    if yaml_file is None or not isinstance(error, ModuleNotFoundError) or error.name not in _with(yaml_file):
         return None
     near = [file.stem for file in yaml_file.parent.glob("*.py")]
     hint = f" A file beside the YAML is written with its ending: {error.name}.py." if error.name in near else ""
@@ -182,6 +183,8 @@ def _missing_module(error: BaseException, frame: FrameType, yaml_file: Path | No
 
 def _missing_file(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
     """Explain a file of `with:` that is not there."""
+    from junifer.cli.parser import parse_yaml  # a junifer command has imported it; for others it takes seconds
+
     if frame.f_code is not parse_yaml.__code__ or not str(error).startswith("File in 'with' section"):
         return None
     missing = Path(str(error).partition(": ")[2])
@@ -217,11 +220,9 @@ def _marker_of(frames: list[tuple[FrameType, int]]) -> Any:
 
     junifer asks one marker to validate, which prepares all of them: the innermost one is meant.
     """
-    from ..marker.base import AudioMarker  # it imports what imports this module
-
     owners = [frame.f_locals.get("self") for frame, _ in frames]
     # one that could not be made has no name yet
-    markers = [owner for owner in owners if isinstance(owner, AudioMarker) and getattr(owner, "name", None)]
+    markers = [owner for owner in owners if isinstance(owner, BaseMarker) and getattr(owner, "name", None)]
     return markers[-1] if markers else None
 
 

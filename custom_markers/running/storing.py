@@ -14,6 +14,8 @@ Several processes may store into one storage (`junifer queue`): each stimulus ha
 what is stored until the file is in place.
 """
 
+from __future__ import annotations
+
 import copy
 import glob
 import logging
@@ -23,15 +25,19 @@ import shutil
 import socket
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
+import junifer.storage
 import yaml
-from junifer.storage import HDF5FeatureStorage
 
 from auralign.inputs.sounds import Sound, sounds_path, write_sound
 
 from .locks import exclusive
+
+if TYPE_CHECKING:
+    # junifer imports its storages, and with them its brain atlases, when one is named: seconds at every import of ours
+    from junifer.storage import HDF5FeatureStorage
 
 logger = logging.getLogger("junifer")
 
@@ -81,7 +87,7 @@ class StimulusFile:
     @staticmethod
     def manages(storage: Any) -> bool:
         """Tell whether a storage keeps one HDF5 file per element."""
-        return isinstance(storage, HDF5FeatureStorage) and not storage.single_output
+        return isinstance(storage, junifer.storage.HDF5FeatureStorage) and not storage.single_output
 
     def _stored(self) -> tuple[dict[str, dict], str | None]:
         """Return the metadata by MD5 and the stimulus's checksum; set an unreadable file aside."""
@@ -135,7 +141,7 @@ class StimulusFile:
         if not self.path.exists():
             return False
         try:
-            metadata = HDF5FeatureStorage(uri=self.path).list_features()
+            metadata = junifer.storage.HDF5FeatureStorage(uri=self.path).list_features()
         except (OSError, RuntimeError, KeyError, ValueError):
             return False  # it is set aside when its own turn comes
         return any(re.fullmatch(rf"Audio_{re.escape(marker)}_layer\d+", meta["name"]) for meta in metadata.values())
@@ -152,7 +158,7 @@ class StimulusFile:
         if sibling is None:
             return
         try:
-            metadata = HDF5FeatureStorage(uri=sibling).list_features()
+            metadata = junifer.storage.HDF5FeatureStorage(uri=sibling).list_features()
         except (OSError, RuntimeError, KeyError, ValueError):
             return  # it is set aside when its own turn comes
         self._refuse_others(marker, metadata, expected, where=sibling)

@@ -197,6 +197,7 @@ def _fetch(entry: PublishedWeights, source: Source, kept: Path) -> ResolvedWeigh
         return _verified(entry, path, str(source), commit if re.fullmatch("[0-9a-f]{40}", commit) else source.revision)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
+        assert entry.sha256 is not None  # `PublishedWeights` sees to it: the source is no hub's
         source.fetch(kept, entry.sha256)
     except OSError as error:
         raise WeightsError(

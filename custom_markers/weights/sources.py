@@ -24,8 +24,7 @@ from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-from huggingface_hub.errors import LocalEntryNotFoundError
+import huggingface_hub  # which imports its parts, and a client of the web, when they are used
 
 ANSWER_TIMEOUT = 4.0  # seconds for each step (connect, read) of the first request to the hub
 ANSWER_DEADLINE = 8.0  # seconds for the first answer of a host, name resolution included
@@ -54,7 +53,7 @@ class HubFile:
 
     def by_hand(self) -> str:
         """Say how a person gets the file."""
-        return f"download {hf_hub_url(self.repo, self.file, revision=self.revision)}"
+        return f"download {huggingface_hub.hf_hub_url(self.repo, self.file, revision=self.revision)}"
 
     def fetch(self) -> Path:
         """Take the file from the hub's local cache, or download it there with the hub's own progress bar.
@@ -64,19 +63,22 @@ class HubFile:
         SourceError
             It is not in the cache and the hub cannot be reached or does not have it.
         """
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        hub, place = huggingface_hub, (self.repo, self.file)
         at = f" at revision {self.revision}" if self.revision else ""
         try:
-            return Path(hf_hub_download(self.repo, self.file, revision=self.revision, local_files_only=True))
+            return Path(hub.hf_hub_download(*place, revision=self.revision, local_files_only=True))
         except LocalEntryNotFoundError:
-            logger.info("%s is not in the cache %s: asking the hub", self.file, constants.HF_HUB_CACHE)
+            logger.info("%s is not in the cache %s: asking the hub", self.file, hub.constants.HF_HUB_CACHE)
         try:
             # hf_hub_download retries an unreachable hub for minutes: call it only when the hub has answered
-            url = hf_hub_url(self.repo, self.file, revision=self.revision)
-            within(ANSWER_DEADLINE, lambda: get_hf_file_metadata(url, timeout=ANSWER_TIMEOUT))
-            return Path(hf_hub_download(self.repo, self.file, revision=self.revision, etag_timeout=ANSWER_TIMEOUT))
+            url = hub.hf_hub_url(*place, revision=self.revision)
+            within(ANSWER_DEADLINE, lambda: hub.get_hf_file_metadata(url, timeout=ANSWER_TIMEOUT))
+            return Path(hub.hf_hub_download(*place, revision=self.revision, etag_timeout=ANSWER_TIMEOUT))
         except Exception as error:  # network, proxy, access, revision, disk: each ends in the same advice
             raise SourceError(
-                f"hub cache {constants.HF_HUB_CACHE}: no {self.repo}/{self.file}{at}",
+                f"hub cache {hub.constants.HF_HUB_CACHE}: no {self.repo}/{self.file}{at}",
                 f"hub repository {self.repo}{at}: {_reason(error)}",
             ) from error
 

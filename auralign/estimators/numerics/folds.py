@@ -8,7 +8,7 @@ counts in each, one in none does not count. The error of the mean alone, to whic
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneOut
@@ -18,7 +18,7 @@ from ...errors import ConfigError
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def resolve_folds(cv: Any, x: np.ndarray, y: np.ndarray, seed: int, solver: str) -> str | list[Fold]:
+def resolve_folds(cv: Any, x: np.ndarray, y: np.ndarray, seed: int, solver: str) -> Literal["loo"] | list[Fold]:
     """Turn `cv` into "loo" or a list of folds of the given stimuli; the one rule for every solver.
 
     Parameters

@@ -68,7 +68,9 @@ class Array(Inert):
 class FromBuffer(Inert):
     """For `_frombuffer` of pickle protocol 5."""
 
-    def __new__(cls, data: bytes, dtype: Dtype, shape: tuple, order: str, axis_order: tuple | None = None) -> Array:
+    def __new__(  # type: ignore[misc]  # as numpy's function does, it stands for a call that makes something else
+        cls, data: bytes, dtype: Dtype, shape: tuple, order: str, axis_order: tuple | None = None
+    ) -> Array:
         """Return an `Array`."""
         if axis_order is not None:
             raise Refused("it holds an array with permuted axes")
@@ -80,7 +82,7 @@ class FromBuffer(Inert):
 class Scalar(Inert):
     """For `scalar`: one number or text."""
 
-    def __new__(cls, dtype: Dtype, data: bytes) -> np.generic:
+    def __new__(cls, dtype: Dtype, data: bytes) -> np.generic:  # type: ignore[misc]  # as above
         """Return the value."""
         return _from_bytes((1,), dtype, False, data)[0]
 

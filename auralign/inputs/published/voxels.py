@@ -126,14 +126,16 @@ def read_voxels(
         there = set(opened[name].values.tolist()) - {""}
         if absent := [value for value in wanted if value not in there]:
             raise DataError(f"{folder / study}: there is no {name} {absent[0]!r}; there are {sorted(there)}.")
-        keep &= np.isin(opened[name].values, list(wanted))
+        keep &= np.isin(opened[name].values, np.array(list(wanted)))
     columns = np.flatnonzero(keep)
     if not len(columns):
         raise DataError(f"{folder / study}: no voxel is left (repetitions {repetitions}, {subjects=}, {rois=}).")
     rows = _rows(opened, folder, study)
     chosen = _copy(opened.variable.values, rows, columns, repetitions)
     metadata = {
-        name: coordinate.values[columns] for name, coordinate in opened.coords.items() if coordinate.dims == ("target",)
+        str(name): coordinate.values[columns]
+        for name, coordinate in opened.coords.items()
+        if coordinate.dims == ("target",)
     }
     names = metadata.pop("target")
     responses = make_responses(opened.stimulus.values[rows], names, chosen, metadata, path)

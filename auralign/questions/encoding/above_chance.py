@@ -35,8 +35,9 @@ def above_chance(options: Encoding, study: Study) -> pd.DataFrame:
         that `untested` names have no row.
     """
     settings = options.above_chance
+    assert settings is not None  # who has none is not asked
     y = mean_response(study.targets.to_numpy())
-    within = None if settings.within is None else study.categories
+    within = None if settings.within is None else np.asarray(study.categories)
     tables = []
     for name, layers in study.features.items():
         for label, estimator in options.estimators.items():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
 
 from ...analysis.hypothesis_options import Hypothesis
-from ...analysis.paired_tests import Test
+from ...analysis.paired_test_options import Test
 from ...errors import AuralignError
 from ...estimators.options import EstimatorOptions
 from ...estimators.registry import abilities, options_of

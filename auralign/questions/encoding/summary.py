@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from ...analysis.half_split import half_split
 from ...estimators.registry import alpha_grid
@@ -45,16 +46,21 @@ def summarise(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def target_metadata(study: Study) -> pd.DataFrame:
+    """Tabulate what is known of each target of a study (`describe_targets`)."""
+    return describe_targets(study.targets)
+
+
+def describe_targets(targets: xr.DataArray) -> pd.DataFrame:
     """Tabulate what is known of each target, one row per target in their order.
 
     Where responses are repeated, with the noise ceiling of their mean: `noise_ceiling`, the r2_corr that a perfect
     prediction of the noiseless response would reach, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high`
     (bootstrap over stimuli), and `n_repetitions`.
     """
-    coordinates = study.targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
+    coordinates = targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
     table = coordinates.to_dataframe().reset_index()
-    if study.targets.sizes["repetition"] > 1:
-        ceiling = noise_ceiling(study.targets.to_numpy())
+    if targets.sizes["repetition"] > 1:
+        ceiling = noise_ceiling(targets.to_numpy())
         names = {"ceiling": "noise_ceiling", "ceiling_low": "noise_ceiling_low", "ceiling_high": "noise_ceiling_high"}
         table = table.assign(**{names.get(key, key): values for key, values in ceiling.items()})
     return table

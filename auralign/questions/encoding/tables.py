@@ -1,4 +1,7 @@
-"""The tables of a results folder: which there are, and from what each is made."""
+"""The tables of encoding: from what each is made."""
+
+from collections.abc import Callable
+from functools import cache
 
 import pandas as pd
 
@@ -17,26 +20,15 @@ from .above_chance import above_chance
 from .options import Encoding
 from .summary import IDENTITY, summarise
 
-FILES = {
-    "summary": "summary.tsv",
-    "comparisons": "comparisons.tsv",
-    "layers": "layers.tsv",
-    "regions": "regions.tsv",
-    "layer_choice": "layer_choice.tsv",
-    "unique_variance": "unique_variance.tsv",
-    "selected": "selected.parquet",
-    "selection": "selection.tsv",
-    "hypotheses": "hypotheses.tsv",
-    "above_chance": "above_chance.tsv",
-    "dropped_targets": "dropped_targets.tsv",
-    "repetitions": "repetitions.tsv",
-}
 
-
-def make_tables(
-    options: Encoding, study: Study, targets: pd.DataFrame, scores: pd.DataFrame, selected: pd.DataFrame | None
-) -> dict[str, pd.DataFrame]:
-    """Make every table that a comparison's inputs and settings allow.
+def table_makers(
+    options: Encoding,
+    study: Study,
+    targets: pd.DataFrame,
+    scores: Callable[[], pd.DataFrame],
+    selected: Callable[[], pd.DataFrame | None],
+) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    """Say how every table of a comparison is made; each is made by itself, so that one that fails loses no other.
 
     Parameters
     ----------
@@ -45,46 +37,63 @@ def make_tables(
         Its arrays are opened for `above_chance`.
     targets : DataFrame
         What is known of each target (`target_metadata`, whose noise ceilings take time).
-    scores : DataFrame
+    scores : function that returns a DataFrame
         One row per features x layer x target x estimator x split.
-    selected : DataFrame or None
+    selected : function that returns a DataFrame or None
         Selected units of sparse estimators, one row per features x layer x target x estimator x split x unit.
 
     Returns
     -------
-    dict of str to DataFrame
-        By the keys of `FILES`: always `summary`, `comparisons`, `layers` and `layer_choice`; `regions` where targets
-        have a column `roi`; `unique_variance` of joined feature sets; `selected` and `selection` of sparse estimators;
-        `hypotheses` and `above_chance` where the configuration asks for them; `dropped_targets` where targets were left
-        out, `repetitions` where stimuli have unequal numbers of them.
+    dict of str to function
+        By the keys of `TABLES`. None are made, where inputs or settings do not allow them, of `regions` (targets need a
+        column `roi`), `unique_variance` (joined feature sets), `selected` and `selection` (sparse estimators),
+        `hypotheses` and `above_chance` (asked for), `dropped_targets` (targets were left out), `repetitions` (stimuli
+        have unequal numbers of them).
     """
-    summary = summarise(scores, targets)
-    metrics = [metric for metric in METRICS if metric in scores]
+    summary = cache(lambda: summarise(scores(), targets))
     subject = "subject" if "subject" in targets else None
-    tables = {
+
+    def metrics() -> list[str]:
+        return [metric for metric in METRICS if metric in scores()]
+
+    def layers() -> pd.DataFrame:
+        parts = [by_subject(scores(), metric, targets, subject) for metric in metrics()]
+        return pd.concat(parts, ignore_index=True)
+
+    def regions() -> pd.DataFrame | None:
+        if "roi" not in targets:
+            return None
+        parts = [by_region(scores(), metric, targets, "roi", subject) for metric in metrics()]
+        return pd.concat(parts, ignore_index=True)
+
+    def unique() -> pd.DataFrame | None:
+        joins = {name: source.join for name, source in options.features.items() if source.join is not None}
+        return unique_variance(scores(), joins, options.fdr) if joins else None
+
+    def selection() -> pd.DataFrame | None:
+        units = selected()
+        return None if units is None else _selection(options, study, scores(), units, targets)
+
+    def hypotheses() -> pd.DataFrame | None:
+        if not options.hypotheses:
+            return None
+        return run_hypotheses(scores(), targets.set_index("target"), options.hypotheses, options.fdr)
+
+    return {
+        "scores": scores,
         "summary": summary,
-        "comparisons": run_tests(scores, summary, options.tests, options.fdr),
-        "layers": pd.concat([by_subject(scores, metric, targets, subject) for metric in metrics], ignore_index=True),
-        "layer_choice": _layer_choice(scores, metrics, targets),
+        "comparisons": lambda: run_tests(scores(), summary(), options.tests, options.fdr),
+        "layers": layers,
+        "layer_choice": lambda: _layer_choice(scores(), metrics(), targets),
+        "regions": regions,
+        "unique_variance": unique,
+        "selected": selected,
+        "selection": selection,
+        "hypotheses": hypotheses,
+        "above_chance": lambda: None if options.above_chance is None else above_chance(options, study),
+        "dropped_targets": lambda: study.dropped_targets,
+        "repetitions": lambda: count_repetitions(study.targets) if study.targets.isnull().any() else None,
     }
-    if "roi" in targets:
-        regions = [by_region(scores, metric, targets, "roi", subject) for metric in metrics]
-        tables["regions"] = pd.concat(regions, ignore_index=True)
-    joins = {name: source.join for name, source in options.features.items() if source.join is not None}
-    if joins:
-        tables["unique_variance"] = unique_variance(scores, joins, options.fdr)
-    if selected is not None:
-        tables["selected"] = selected
-        tables["selection"] = _selection(options, study, scores, selected, targets)
-    if options.hypotheses:
-        tables["hypotheses"] = run_hypotheses(scores, targets.set_index("target"), options.hypotheses, options.fdr)
-    if options.above_chance is not None:
-        tables["above_chance"] = above_chance(options, study)
-    if study.dropped_targets is not None:
-        tables["dropped_targets"] = study.dropped_targets
-    if study.targets.isnull().any():
-        tables["repetitions"] = count_repetitions(study.targets)
-    return tables
 
 
 def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +101,7 @@ def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFram
     n_layers = scores.groupby("features")["layer"].nunique()
     exclude = {name: layers for name, layers in summed_layers(scores).items() if len(layers) < n_layers[name]}
     if scores["target"].nunique() <= MANY_TARGETS:
-        groups = [None]
+        groups: list[list[str] | None] = [None]
     else:
         groups = [[], *([["subject"]] if "subject" in targets else []), *([["roi"]] if "roi" in targets else [])]
     parts = [optimism(scores, metric, targets, by, exclude) for metric in metrics for by in groups]

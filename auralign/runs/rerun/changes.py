@@ -4,12 +4,17 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from ...config.models import Comparison
+from ...config.models import TASK, Comparison, comparison_model
 from ...errors import DataError
 from ...files.checksums import sha256_of
+from ...questions.measures import FILE as MEASURES
+from ...questions.question import Question, get_question
+from ..columns import column_names
+from ..input_files import input_files, locate, relocate, relocate_file, why_missing
 from ..provenance import (
     code_sha256,
     code_state,
@@ -19,8 +24,6 @@ from ..provenance import (
     read_provenance,
     versions,
 )
-from .columns import column_names
-from .input_files import input_files, locate, relocate, relocate_file, why_missing
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def check(results: Path) -> Check:
     if missing:
         lines = "\n  ".join(f"{file}: {reason}" for file, reason in missing.items())
         raise DataError(f"{results}: {len(missing)} of its inputs are missing:\n  {lines}")
-    column_names(results / "scores.parquet")  # fail here, before anything is computed
+    for file in compared_files(provenance):
+        column_names(results / file)  # fail here, before anything is computed
     try:
-        config = Comparison.model_validate(relocate(provenance["config"], located))
+        model = comparison_model(provenance["config"].get("task", TASK))
+        config = model.model_validate(relocate(provenance["config"], located))
     except ValidationError as error:
         raise DataError(
             f"{results / 'provenance.json'}: the configuration of auralign {_code(provenance)} cannot be "
@@ -82,6 +87,19 @@ def check(results: Path) -> Check:
         tables=_changed_tables(provenance, results),
         environment=_changed_environment(provenance),
     )
+
+
+def compared_files(provenance: dict) -> dict[str, list[Question]]:
+    """List the tables of a result that are compared number by number, each with the questions whose numbers it holds.
+
+    A question has a table for it, or else its measures are taken.
+    """
+    files: dict[str, list[Question]] = {}
+    for question in map(get_question, provenance.get("questions", [TASK])):
+        own = [table.file for table in question.tables.values() if table.rows]
+        for file in own or [MEASURES]:
+            files.setdefault(file, []).append(question)
+    return files
 
 
 def _changed_inputs(provenance: dict, files: dict[str, Path], config: Comparison) -> list[str]:
@@ -107,8 +125,10 @@ def _changed_datasets(provenance: dict, located: dict[str, Path]) -> list[str]:
 
 def _changed_settings(provenance: dict, results: Path) -> list[str]:
     recorded = provenance.get("config_file")
-    file = None if recorded is None else Path(os.path.normpath(results.absolute() / recorded["path"]))
-    if file is None or not file.is_file() or sha256_of(file) == recorded["sha256"]:
+    if recorded is None:
+        return []
+    file = Path(os.path.normpath(results.absolute() / recorded["path"]))
+    if not file.is_file() or sha256_of(file) == recorded["sha256"]:
         return []
     return [f"{_shown(file)}: the settings were changed; what is verified are the recorded ones"]
 
@@ -124,7 +144,7 @@ def _changed_tables(provenance: dict, results: Path) -> list[str]:
 
 def _changed_environment(provenance: dict) -> list[str]:
     lines = []
-    now = {"code": code_state(), "code_sha256": code_sha256(), "versions": versions()}
+    now: dict[str, Any] = {"code": code_state(), "code_sha256": code_sha256(), "versions": versions()}
     sums = {record.get("code_sha256") for record in (provenance, now)}
     if provenance.get("code") != now["code"] or len(sums) > 1:
         # another commit need not have touched the package

@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 
 from ...errors import DataError
-from ...questions.blocks import write_text_atomically
+from ...files.atomic import write_text_atomically
+from ..input_files import locate, relocate_file
 from ..provenance import read_provenance
-from .input_files import locate, relocate_file
 
 NAME = "ro-crate-metadata.json"
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"

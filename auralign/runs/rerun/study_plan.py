@@ -11,7 +11,7 @@ from ...config.models import Comparison
 from ...config.reading import read_config
 from ...errors import ConfigError
 from ...files.array_tables import side_files
-from .input_files import config_paths
+from ..input_files import config_paths
 from .yaml_scalars import replace_values
 
 

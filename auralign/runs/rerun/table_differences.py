@@ -1,16 +1,17 @@
 """By how much two tables of scores differ: rows joined by what they are of, columns compared one at a time."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...errors import DataError
-from .columns import Column, column_names, read_column
+from ..columns import Column, column_names, read_column
 
-# what a row is of; the name of a layer follows from the first two
-IDENTITY = ("features", "layer", "target", "estimator", "split")
 # rows on one side only that are named
 SHOWN = 5
 
@@ -23,7 +24,8 @@ class ColumnDifference:
     ----------
     column : str
     largest : float
-        Largest absolute difference; of `alpha`, of which only the order of magnitude counts, |a - b| / max(|a|, |b|).
+        Largest absolute difference; of a column of which only the order of magnitude counts (`alpha`),
+        |a - b| / max(|a|, |b|).
         Values that are both NaN or the same infinity do not differ; one that is not finite on one side differs by inf.
         Of text 1 where any row differs.
     where : str
@@ -62,23 +64,30 @@ class TableDifference:
 
 
 class _Rows:
-    """The rows of two tables as integers: equal where features, layer, target, estimator and split are equal."""
+    """The rows of two tables as integers: equal where all columns that say what they are of are equal."""
 
-    def __init__(self, old: Path, new: Path) -> None:
+    def __init__(self, old: Path, new: Path, identity: Sequence[str], only: Mapping[str, Collection[str]]) -> None:
+        self._identity = identity
         self._labels: list[np.ndarray] = []
-        keys = [0, 0]
-        for name in IDENTITY:
+        # which rows of the files are meant
+        self.taken = [_where(path, only) for path in (old, new)]
+        keys: list[Any] = [0, 0]
+        for name in identity:
             columns = [read_column(path, name) for path in (old, new)]
             if (columns[0].labels is None) != (columns[1].labels is None):
                 raise DataError(f"{old} and {new}: the column {name!r} is text in one and numbers in the other.")
-            labels = [column.values if column.labels is None else column.labels.to_numpy() for column in columns]
+            # a row without a name has the empty one
+            labels = [one.values if one.labels is None else np.append(one.labels.to_numpy(), "") for one in columns]
             union = np.unique(np.concatenate(labels))
             for side, column in enumerate(columns):
                 codes = np.searchsorted(union, labels[side])
                 codes = codes if column.labels is None else codes[column.values]
-                keys[side] = keys[side] * len(union) + codes.astype(np.int64)
+                keys[side] = keys[side] * len(union) + codes[self.taken[side]].astype(np.int64)
             self._labels.append(union)
-        self.old, self.new = keys
+        if math.prod(len(labels) for labels in self._labels) >= 2**63:
+            raise DataError(f"{old}: its rows are of too many different {', '.join(identity)} to be told apart.")
+        self.old: np.ndarray = keys[0]
+        self.new: np.ndarray = keys[1]
         for path, key in ((old, self.old), (new, self.new)):
             ordered = np.sort(key)
             twice = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -88,10 +97,13 @@ class _Rows:
     def describe(self, key: int) -> str:
         """Say in words what a row is of."""
         parts = []
-        for name, labels in zip(reversed(IDENTITY), reversed(self._labels), strict=True):
+        for name, labels in zip(reversed(self._identity), reversed(self._labels), strict=True):
             key, code = divmod(int(key), len(labels))
             value = labels[code]
-            parts.append(f"{name} {value}" if name in ("layer", "split") else str(value))
+            if labels.dtype == object:
+                parts += [str(value)] if value else []
+            elif not np.isnan(value):
+                parts.append(f"{name} {int(value) if value == int(value) else value}")
         return ", ".join(reversed(parts))
 
     def only(self, own: np.ndarray, other: np.ndarray) -> tuple[int, list[str]]:
@@ -100,24 +112,54 @@ class _Rows:
         return len(alone), [self.describe(key) for key in alone[:SHOWN]]
 
 
-def compare_tables(old: Path, new: Path) -> TableDifference:
-    """Compare two tables of scores (parquet), whatever the order of their rows.
+def _where(path: Path, only: Mapping[str, Collection[str]]) -> np.ndarray | slice:
+    """Find the rows that have one of some names in each of some columns."""
+    kept = [column for name in only if (column := _is_one_of(read_column(path, name), only[name])) is not None]
+    return np.flatnonzero(np.logical_and.reduce(kept)) if kept else slice(None)
+
+
+def _is_one_of(column: Column, names: Collection[str]) -> np.ndarray | None:
+    """Tell which rows have one of some names; None where all have."""
+    labels = pd.Series([], dtype=object) if column.labels is None else column.labels
+    wanted = np.append(labels.isin(list(names)), False)
+    return None if wanted[column.values].all() else wanted[column.values]
+
+
+def compare_tables(
+    old: Path,
+    new: Path,
+    identity: Sequence[str],
+    relative: Sequence[str] = (),
+    only: Mapping[str, Collection[str]] | None = None,
+) -> TableDifference:
+    """Compare two tables (parquet), whatever the order of their rows.
+
+    Parameters
+    ----------
+    old, new : Path
+    identity : sequence of str
+        Columns that say what a row is of.
+    relative : sequence of str
+        Columns of which only the order of magnitude counts.
+    only : mapping of str to names, optional
+        Compare the rows that have one of these names in the column.
 
     Raises
     ------
     DataError
         A table cannot be read, lacks a column that says what its rows are of, or has a row twice.
     """
-    rows = _Rows(old, new)
-    n_rows, taken = len(rows.old), (slice(None), slice(None))
+    rows = _Rows(old, new, identity, only or {})
+    n_rows = len(rows.old)
+    taken: tuple[Any, Any] = (slice(None), slice(None))
     if not np.array_equal(rows.old, rows.new):
-        _, *taken = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
-        n_rows = len(taken[0])
-    columns = [[name for name in column_names(path) if name not in IDENTITY] for path in (old, new)]
+        _, of_old, of_new = np.intersect1d(rows.old, rows.new, assume_unique=True, return_indices=True)
+        n_rows, taken = len(of_old), (of_old, of_new)
+    columns = [[name for name in column_names(path) if name not in identity] for path in (old, new)]
     both = [name for name in columns[0] if name in columns[1]]
     return TableDifference(
         n_rows=n_rows,
-        columns=list(_differences(old, new, both, taken, rows)) if n_rows else [],
+        columns=list(_differences(old, new, both, taken, rows, relative)) if n_rows else [],
         only_old=[name for name in columns[0] if name not in both],
         only_new=[name for name in columns[1] if name not in both],
         rows_only_old=rows.only(rows.old, rows.new),
@@ -125,14 +167,19 @@ def compare_tables(old: Path, new: Path) -> TableDifference:
     )
 
 
-def _differences(old: Path, new: Path, names: list[str], taken: tuple, rows: _Rows) -> Iterator[ColumnDifference]:
+def _differences(
+    old: Path, new: Path, names: list[str], taken: tuple, rows: _Rows, relative: Sequence[str]
+) -> Iterator[ColumnDifference]:
     for name in names:
         columns = [read_column(path, name) for path in (old, new)]
         if columns[0].labels is None and columns[1].labels is None:
-            a, b = (column.values[index].astype(np.float64) for column, index in zip(columns, taken, strict=True))
-            difference = _absolute(a, b, relative=name == "alpha")
+            a, b = (
+                column.values[own][index].astype(np.float64)
+                for column, own, index in zip(columns, rows.taken, taken, strict=True)
+            )
+            difference = _absolute(a, b, relative=name in relative)
         else:
-            a, b = (_text(column)[index] for column, index in zip(columns, taken, strict=True))
+            a, b = (_text(column)[own][index] for column, own, index in zip(columns, rows.taken, taken, strict=True))
             difference = (a != b).astype(np.float64)
         position = int(np.argmax(difference))
         largest = float(difference[position])

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from ...files.text_tables import open_text
-from ...questions.encoding.tables import FILES
+from ...questions.measures import FILE as MEASURES
+from ...questions.measures import NUMBERS
+from ...questions.question import Question
+from ..columns import column_names
 from ..compare import run_comparison
 from ..provenance import describe_tables, read_provenance
-from .changes import Check
+from .changes import Check, compared_files
 from .table_differences import TableDifference, compare_tables
 
-# chosen, not measured: where two alphas predict alike, rounding chooses between them
-CHOSEN = ("alpha", "params")
+# columns of measures that follow from others: from layer, and from target
+DERIVED = ("layer_name", "component", "time", "subject", "roi")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,10 @@ class Verification:
 
     Attributes
     ----------
-    scores : TableDifference
+    numbers : dict of str to TableDifference
+        By file of the tables that are compared number by number (of encoding scores.parquet).
+    choices : tuple of str
+        Columns of those that are chosen and not measured.
     tables : dict of str to str
         By name of another table, how it differs, in words; empty where it is the same.
     features : list of str
@@ -30,25 +36,29 @@ class Verification:
     tolerance : float
     """
 
-    scores: TableDifference
+    numbers: dict[str, TableDifference]
+    choices: tuple[str, ...]
     tables: dict[str, str]
     features: list[str]
     tolerance: float
 
     @property
     def beyond(self) -> list[str]:
-        """Columns of scores whose largest difference exceeds the tolerance."""
+        """Columns whose largest difference exceeds the tolerance."""
         return [
             column.column
-            for column in self.scores.columns
-            if column.column not in CHOSEN and not column.largest <= self.tolerance
+            for difference in self.numbers.values()
+            for column in difference.columns
+            if column.column not in self.choices and not column.largest <= self.tolerance
         ]
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether every recorded score was computed again, within the tolerance."""
-        same_rows = not self.scores.rows_only_old[0] and not self.scores.rows_only_new[0]
-        return same_rows and not self.scores.only_old and not self.beyond
+        """Whether every recorded number was computed again, within the tolerance."""
+        whole = all(
+            not one.rows_only_old[0] and not one.rows_only_new[0] and not one.only_old for one in self.numbers.values()
+        )
+        return whole and not self.beyond
 
 
 def recompute(checked: Check, tolerance: float = 1e-10, n_jobs: int = 1) -> Verification:
@@ -58,7 +68,7 @@ def recompute(checked: Check, tolerance: float = 1e-10, n_jobs: int = 1) -> Veri
     ----------
     checked : Check
     tolerance : float
-        Largest absolute difference of a score that counts as none.
+        Largest absolute difference of a number that counts as none.
     n_jobs : int
         Processes.
 
@@ -68,15 +78,35 @@ def recompute(checked: Check, tolerance: float = 1e-10, n_jobs: int = 1) -> Veri
         The comparison cannot be run, or a table of the result cannot be read.
     """
     recorded = checked.results
+    compared = compared_files(checked.provenance)
+    questions = {question.name: question for of_file in compared.values() for question in of_file}
+    others = {table.file for question in questions.values() for table in question.tables.values()}
     with tempfile.TemporaryDirectory(prefix="auralign-verify-") as folder:
         new = Path(folder)
         run_comparison(checked.config, new, n_jobs)
         return Verification(
-            scores=compare_tables(recorded / "scores.parquet", new / "scores.parquet"),
-            tables={name: _table_difference(recorded / name, new / name) for name in sorted(FILES.values())},
+            numbers={
+                file: _difference(recorded / file, new / file, of_file) for file, of_file in sorted(compared.items())
+            },
+            choices=tuple(choice for question in questions.values() for choice in question.choices),
+            tables={name: _table_difference(recorded / name, new / name) for name in sorted(others - set(compared))},
             features=_differences(checked.provenance.get("features", {}), read_provenance(new)["features"]),
             tolerance=tolerance,
         )
+
+
+def _difference(old: Path, new: Path, questions: list[Question]) -> TableDifference:
+    """Compare a table that holds the numbers of some questions."""
+    if old.name == MEASURES:
+        dims = [name for name in column_names(old) if name not in NUMBERS]
+        # what follows from another dim tells no rows apart, and would make their keys long
+        derived = [name for name in DERIVED if ("layer" if name == "layer_name" else "target") in dims]
+        measured = {name for one in questions for name in one.measures if name not in one.choices}
+        only = {"question": [question.name for question in questions], "measure": measured}
+        return compare_tables(old, new, [name for name in dims if name not in derived], only=only)
+    (question,) = questions
+    rows = next(table.rows for table in question.tables.values() if table.file == old.name)
+    return compare_tables(old, new, rows, question.choices)
 
 
 def _table_difference(old: Path, new: Path) -> str:
@@ -107,28 +137,39 @@ def _differences(old: Any, new: Any, key: str = "") -> list[str]:
     return [] if old == new else [f"{key}: {old!r} -> {new!r}"]
 
 
-def describe_verification(verification: Verification) -> str:
-    """Say in words by how much every score differs, where most, and whether that is within the tolerance."""
-    scores = verification.scores
-    lines = [f"computed {scores.n_rows} rows again; tolerance {verification.tolerance:g}"]
-    for column in scores.columns:
+def _describe_numbers(difference: TableDifference, verification: Verification) -> list[str]:
+    lines = []
+    for column in difference.columns:
         if not column.largest:
             lines.append(f"  {column.column:<17} equal")
             continue
         verdict = "BEYOND" if column.column in verification.beyond else "within"
         kind = "difference"
-        if column.column in CHOSEN:
+        if column.column in verification.choices:
             kind, verdict = "relative difference", "a choice, not a score"
         lines.append(
             f"  {column.column:<17} largest {kind} {column.largest:.3g} ({verdict}) at {column.where}; "
             f"{column.n_different} rows differ"
         )
-    for side, (number, first) in {"recorded": scores.rows_only_old, "recomputed": scores.rows_only_new}.items():
+    for side, (number, first) in {
+        "recorded": difference.rows_only_old,
+        "recomputed": difference.rows_only_new,
+    }.items():
         if number:
             lines.append(f"only {side}: {number} rows, such as " + "; ".join(first))
-    for side, columns in {"recorded": scores.only_old, "recomputed": scores.only_new}.items():
+    for side, columns in {"recorded": difference.only_old, "recomputed": difference.only_new}.items():
         if columns:
             lines.append(f"only {side}: columns {', '.join(columns)}")
+    return lines
+
+
+def describe_verification(verification: Verification) -> str:
+    """Say in words by how much every score differs, where most, and whether that is within the tolerance."""
+    lines = []
+    for file, difference in verification.numbers.items():
+        what = "" if len(verification.numbers) == 1 else f" of {file}"
+        lines.append(f"computed {difference.n_rows} rows{what} again; tolerance {verification.tolerance:g}")
+        lines += _describe_numbers(difference, verification)
     lines += [f"features: {line}" for line in verification.features]
     lines += [f"{name}: {difference}" for name, difference in verification.tables.items() if difference]
     lines.append("REPRODUCED" if verification.is_reproduced else "NOT REPRODUCED")

@@ -181,17 +181,17 @@ def _read(path: Path, file: BinaryIO) -> tuple[Mapping[str, Tensor], dict[str, s
         ) from error
     if damaged:
         raise CheckpointError(f"{path}: damaged: {damaged} in it does not match its checksum; get it again")
-    entries = content if isinstance(content, Mapping) else {}
+    entries: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
     if not (isinstance(entries.get("config"), str) and isinstance(entries.get("state_dict"), Mapping)):
         raise CheckpointError(
             f"{path}: not an EnCodecMAE checkpoint, which is a dictionary of `imports`, `config` (gin text) "
             f"and `state_dict` (tensors by name)"
         )
-    state = content["state_dict"]
+    state = entries["state_dict"]
     for key, value in state.items():
         if not isinstance(value, Tensor):
             raise CheckpointError(f"{path}: state_dict[{key!r}] is a {type(value).__name__}, not a tensor")
-    return state, gin.bindings(content["config"])
+    return state, gin.bindings(entries["config"])
 
 
 def _bindings_of(front_end: str, mel_bins: int) -> dict[str, Any]:
@@ -262,7 +262,8 @@ def _shape(path: Path, state: Mapping[str, Tensor], key: str) -> tuple[int, int]
         raise CheckpointError(f"{path}: lacks the tensor {key}; is it an EnCodecMAE checkpoint?")
     if state[key].ndim != 2:
         raise CheckpointError(f"{path}: {key} has shape {list(state[key].shape)}, expected a matrix")
-    return tuple(state[key].shape)
+    rows, columns = state[key].shape
+    return rows, columns
 
 
 def _check_tensors(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ arXiv 2210.13438, in the causal form that the 24 kHz model has.
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +73,7 @@ class CausalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x, [B, inputs, L]."""
-        parameters = self.conv["conv"]
+        parameters = cast(WeightNormed, self.conv["conv"])
         padded = pad_reflecting(x, self.left, -x.shape[-1] % self.stride)
         return F.conv1d(padded, parameters.weight(), parameters.bias, stride=self.stride)
 

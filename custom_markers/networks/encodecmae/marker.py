@@ -4,13 +4,13 @@ from __future__ import annotations  # torch is imported when it is used, see `ho
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
 from ...marker.fields import parameters_of
 from ...marker.hooks import Stage
+from ...marker.registration import register_marker
 from ...marker.torch_marker import TorchMarker
 from ...running.preflight import MissingInputs, beside_yaml
 from ...sounds.audio import AudioError, TooShortError
@@ -18,6 +18,9 @@ from .series import checkpoints_by_step, name_of_step
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from .network import EncodecMAE as Network
+    from .upstream import UpstreamNetwork
 
 UNTRAINED = "untrained"
 
@@ -101,6 +104,10 @@ class EncodecMAE(TorchMarker):
             allowed = ", ".join(NetworkConfig.__dataclass_fields__)
             raise ValueError(f"config: {self.config!r}: {error}. Allowed keys: {allowed}.") from error
 
+    def _one_checkpoint(self) -> str:
+        """Return the checkpoint of a marker that is no series: a series has one such marker per step."""
+        return cast(str, self.checkpoint)
+
     def prepare(self) -> None:
         """Load or make the network, once; of a series all networks."""
         for step in self._steps:
@@ -114,13 +121,15 @@ class EncodecMAE(TorchMarker):
         from .checkpoint import load_checkpoint, permute_parameters, state_sha256, untrained
         from .upstream import UpstreamError, load_upstream
 
+        network: Network | UpstreamNetwork
         if self.checkpoint == UNTRAINED:
             network = untrained(self._untrained_config(), self.seed)
             self._sha256 = state_sha256(network)
         else:
-            is_path = self.checkpoint.endswith(".pt") or "/" in self.checkpoint
+            checkpoint = self._one_checkpoint()
+            is_path = checkpoint.endswith(".pt") or "/" in checkpoint
             try:
-                name = str(beside_yaml(self.checkpoint)) if is_path else self.checkpoint
+                name = str(beside_yaml(checkpoint)) if is_path else checkpoint
                 weights = resolve(name, network="encodecmae")
                 network = (
                     load_upstream(weights.path) if self.backend == "encodecmae" else load_checkpoint(weights.path)[0]
@@ -128,22 +137,23 @@ class EncodecMAE(TorchMarker):
                 remember(weights)
             except (WeightsError, UpstreamError) as error:
                 raise MissingInputs(str(error)) from error
-            size = (network.config.encoder_layers, network.config.dim)
-            if published_size(weights.name) not in (None, size):
+            size, published = (network.config.encoder_layers, network.config.dim), published_size(weights.name)
+            if published is not None and published != size:
                 logger.warning(
                     f"{weights.path} has {size[0]} encoder layers of {size[1]} units; the published {weights.name} has "
-                    "{} of {}. Name a network of your own by its path.".format(*published_size(weights.name))
+                    "{} of {}. Name a network of your own by its path.".format(*published)
                 )
             self._sha256, self._revision = weights.sha256, weights.revision
         if self.permute_seed is not None:
-            permute_parameters(network, self.permute_seed)
+            permute_parameters(cast("Network", network), self.permute_seed)  # upstream's are refused with a seed
         return network
 
     def stages(self, network: nn.Module) -> list[Stage]:
         """Return `encoder00`, ..., and with `decoder` also `decoder00`, ...; a summed last layer says `+norm(x1)`."""
-        stacks = {"encoder": network.config.encoder_layers}
+        config = cast("Network | UpstreamNetwork", network).config
+        stacks = {"encoder": config.encoder_layers}
         if self.decoder:
-            stacks["decoder"] = network.config.decoder_layers
+            stacks["decoder"] = config.decoder_layers
         names = []
         for stack, n_layers in stacks.items():
             names += [f"{stack}{i:02d}" for i in range(n_layers)]
@@ -155,7 +165,7 @@ class EncodecMAE(TorchMarker):
     def activations(self, network: nn.Module, stages: list[Stage], waves: Tensor) -> dict[str, Tensor]:
         """Return the chosen branch of the selected layers, [B, T, D] each."""
         try:
-            layers = network.activations(
+            layers = cast("Network | UpstreamNetwork", network).activations(
                 waves, branch=self.branch, last_layer=self.last_layer, decoder=self.decoder
             )  # each [B, T, D]
         except TooShortError as error:
@@ -165,7 +175,7 @@ class EncodecMAE(TorchMarker):
     def identity(self) -> dict[str, Any]:
         """Return the checksum (and hub revision) of the weights that are used."""
         self.prepare()
-        identity = {"checkpoint": Path(self.checkpoint).name, "checkpoint_sha256": self._sha256}
+        identity = {"checkpoint": Path(self._one_checkpoint()).name, "checkpoint_sha256": self._sha256}
         if self._revision is not None:
             identity["checkpoint_revision"] = self._revision
         if self.backend == "encodecmae":

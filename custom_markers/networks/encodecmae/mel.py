@@ -82,6 +82,9 @@ class MelFrontEnd(nn.Module):
         Number of mel filters; 256 in the published networks.
     """
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, n_mels: int):
         super().__init__()
         self.n_features = n_mels

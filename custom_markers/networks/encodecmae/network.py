@@ -82,7 +82,7 @@ class NetworkConfig:
 
 
 # A front end maps waveforms [B, N] to frames [B, T, n_features] and says its n_features.
-FRONT_ENDS: dict[str, Callable[[NetworkConfig], nn.Module]] = {
+FRONT_ENDS: dict[str, Callable[[NetworkConfig], MelFrontEnd | CodecFrontEnd]] = {
     "mel": lambda config: MelFrontEnd(config.mel_bins),
     "ec": lambda config: CodecFrontEnd(
         config.codec_filters, config.codec_dim, config.codec_strides, config.codec_lstm_layers
@@ -291,7 +291,7 @@ class EncodecMAE(nn.Module):
         if not torch.isfinite(wave).all():
             raise ValueError(f"{int((~torch.isfinite(wave)).sum())} of {wave.numel()} samples are not finite")
         n_samples = wave.shape[-1]
-        wave = wave.to(self.masker["positional_encoder"].scale)  # device and float32
+        wave = wave.to(self.masker.get_parameter("positional_encoder.scale"))  # device and float32
         wave = wave if wave.ndim == 2 else wave[None]  # [B, N]
         chunks = [chunk for chunk in wave.split(self.config.chunk_samples, dim=1) if chunk.shape[1] > MIN_CHUNK]
         if not chunks:
@@ -312,8 +312,8 @@ class EncodecMAE(nn.Module):
         if summed:
             activations[-1] = out
         if decoder:
-            x = self.visible_encoder.post_net(out) * valid[:, None]
-            x = self.decoder.positional_encoder(x)
+            x = self.visible_encoder.get_submodule("post_net")(out) * valid[:, None]
+            x = self.decoder.get_submodule("positional_encoder")(x)
             decoded, out = self.decoder(x, keys, branch)
             if summed:
                 decoded[-1] = out

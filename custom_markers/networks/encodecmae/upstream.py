@@ -109,7 +109,10 @@ class UpstreamNetwork(nn.Module):
         Its sizes, as read from the checkpoint.
     """
 
-    def __init__(self, model: nn.Module, config: NetworkConfig):
+    # upstream's classes may not be installed, so that nothing is known of them
+    model: Any
+
+    def __init__(self, model: Any, config: NetworkConfig):
         super().__init__()
         self.config = config
         self.model = model
@@ -119,7 +122,9 @@ class UpstreamNetwork(nn.Module):
             stack.compile = False  # torch.compile would be run again for every number of frames
         model.decoder.key_transformer_out = "decoder_transformer"  # published texts leave it unset
 
-    def to(self, device: str | torch.device) -> "UpstreamNetwork":
+    def to(  # type: ignore[override]  # types are not changed, only the device
+        self, device: str | torch.device
+    ) -> "UpstreamNetwork":
         """Move the network; upstream's module notes its device (for its inputs) only in its own `to`."""
         self.model.to(device)
         return self
@@ -172,7 +177,7 @@ class UpstreamNetwork(nn.Module):
 
 def _classes() -> dict[str, type]:
     """Import upstream's classes by their names."""
-    classes = {}
+    classes: dict[str, type] = {}
     for module, names in CLASSES.items():
         try:
             found = importlib.import_module(module)
@@ -223,13 +228,14 @@ def _factory(found: Mapping[str, str], classes: Mapping[str, type], reference: s
 
 def _arguments(found: Mapping[str, str], classes: Mapping[str, type], name: str, scope: str) -> dict[str, Any]:
     """Evaluate the bindings of a class in a scope: literals and macros, references, lists of references."""
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for full_key in found:
         key_scope, _, key = full_key.rpartition("/")
         owner, _, parameter = key.partition(".")
         if owner != name or key_scope not in ("", scope):
             continue
-        text = found.get(f"{scope}/{key}", found.get(key))  # scoped before unscoped
+        scoped = f"{scope}/{key}"
+        text = found[scoped if scoped in found else key]  # scoped before unscoped
         if text.startswith("@"):
             arguments[parameter] = _factory(found, classes, text, scope)
         elif text.startswith("[") and "@" in text:

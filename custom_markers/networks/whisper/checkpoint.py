@@ -96,13 +96,13 @@ def _read(path: Path) -> Mapping[str, Any]:
         ) from error
     if damaged:
         raise CheckpointError(f"{path}: damaged: {damaged} in it does not match its checksum; get it again")
-    entries = content if isinstance(content, Mapping) else {}
+    entries: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
     if not all(isinstance(entries.get(key), Mapping) for key in ("dims", "model_state_dict")):
         raise CheckpointError(
             f"{path}: not a Whisper checkpoint of OpenAI's, which is a dictionary of `dims` (sizes by name) and "
             "`model_state_dict` (tensors by name)"
         )
-    return content
+    return entries
 
 
 def _check_tensors(path: Path, state: Mapping[str, Any], expected: Mapping[str, Tensor]) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations  # torch is imported when it is used
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
-from junifer.api.decorators import register_marker
 from pydantic import PrivateAttr
 
 from ...marker.hooks import Stage, record
+from ...marker.registration import register_marker
 from ...marker.torch_marker import TorchMarker, state_sha256
 from ...running.preflight import MissingInputs, beside_yaml
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from .network import WhisperDims
 
 UNTRAINED = "untrained"
 
@@ -101,7 +104,7 @@ class Whisper(TorchMarker):
         """Return the convolutions, the blocks, and the last block behind the final norm."""
         convolutions = [Stage(f"conv{i}+gelu", f"gelu{i}", axes="batch unit time") for i in (1, 2)]
         blocks = [
-            Stage(f"block{i:02d}", f"blocks.{i}", axes="batch time unit") for i in range(network.dims.n_audio_layer)
+            Stage(f"block{i:02d}", f"blocks.{i}", axes="batch time unit") for i in range(_dims(network).n_audio_layer)
         ]
         return [*convolutions, *blocks, replace(blocks[-1], name=f"{blocks[-1].name}+norm", module="ln_post")]
 
@@ -110,8 +113,8 @@ class Whisper(TorchMarker):
         import torch
 
         pieces = [
-            record(network, stages, lambda piece=piece: network(piece, self.context), batch=len(waves), finite=False)
-            for piece in waves.split(network.dims.window, dim=1)
+            record(network, stages, partial(network, piece, self.context), batch=len(waves), finite=False)
+            for piece in waves.split(_dims(network).window, dim=1)
         ]
         return {
             stage.name: torch.cat([piece[stage.name] for piece in pieces], dim=stage.axes.split().index("time"))
@@ -123,3 +126,8 @@ class Whisper(TorchMarker):
         from .mel import HOP
 
         return math.ceil(n_samples / (HOP if stage.name == "conv1+gelu" else 2 * HOP))
+
+
+def _dims(network: nn.Module) -> WhisperDims:
+    """Return the sizes of a `WhisperEncoder`."""
+    return cast("WhisperDims", network.dims)

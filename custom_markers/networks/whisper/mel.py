@@ -67,6 +67,9 @@ class LogMel(nn.Module):
         Number of mel bands M.
     """
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, n_mels: int):
         super().__init__()
         # made from constants and not in the checkpoints: kept out of the state dict

@@ -104,6 +104,8 @@ class WhisperEncoder(nn.Module):
     dims : WhisperDims
     """
 
+    positional_embedding: Tensor
+
     def __init__(self, dims: WhisperDims):
         super().__init__()
         self.dims = dims

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import t as student_t
 
 from auralign.analysis.layer_choice import nested_choice
-from auralign.analysis.paired_tests import Test as PairedTest  # pytest collects what is called Test
+from auralign.analysis.paired_test_options import Test as PairedTest  # pytest collects what is called Test
 from auralign.analysis.paired_tests import best_layer_warnings, run_tests
 from auralign.errors import DataError
 from auralign.inference.statistics import benjamini_hochberg

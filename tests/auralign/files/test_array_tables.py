@@ -14,7 +14,7 @@ from auralign.inputs.features import read_features
 from auralign.inputs.options import Features, Targets
 from auralign.inputs.responses import read_targets
 from auralign.inputs.stimuli import read_categories
-from auralign.runs.rerun.input_files import input_files
+from auralign.runs.input_files import input_files
 
 STIMULI, TARGETS = ["stim10_b", "stim9_a", "stim11_c"], ["v1", "v2"]
 VALUES = np.random.default_rng(0).standard_normal((3, 2, 4))

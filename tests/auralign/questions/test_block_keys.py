@@ -24,9 +24,14 @@ from auralign.estimators.ridge import Ridge
 from auralign.inputs.arrays import store_array
 from auralign.inputs.study import load_study
 from auralign.questions import fingerprint
-from auralign.questions.blocks import NOT_IN_KEY, Job, compute_block
+from auralign.questions.block import NOT_IN_KEY, compute_block
+from auralign.questions.encoding.blocks import Job
+from auralign.questions.encoding.plan import plan_blocks
 from auralign.questions.preparation import Preparation, Removal
-from auralign.runs.compare import _plan
+
+# the module of encoding's blocks: whatever it imports from the package makes their numbers
+ROOT = "auralign.questions.encoding.blocks"
+RIDGE_BLOCK = (ROOT, "auralign.estimators.ridge")
 
 RIDGE = {
     "name": "base",
@@ -95,6 +100,7 @@ CHANGES = {
 # a changed value -> the keys that are left stay as they are: it chooses blocks, or concerns what is made of scores
 KEEPS = {
     "Comparison.name": {"name": "other"},
+    "Comparison.task": {"task": "encoding"},
     "Comparison.scheduler": {"scheduler": "tcp://127.0.0.1:9"},
     "Comparison.tests": {"tests": [{"metric": "r2", "a": {"features": "net", "layer": 0}, "b": {"features": "small"}}]},
     "Comparison.hypotheses": {
@@ -205,7 +211,7 @@ def _keys(base: dict, change: dict, tables: Path, scratch: Path) -> dict[tuple[s
         }
 
     config = Comparison.model_validate(absolute(settings))
-    blocks = _plan(config, load_study(config, scratch), scratch, scratch)
+    blocks = plan_blocks(config, load_study(config, scratch), scratch, scratch)
     return {(block.features, block.layer, block.estimator): block.job.key for block in blocks}
 
 
@@ -309,16 +315,16 @@ def test_a_process_with_other_code_refuses_to_compute(job):
 
 @pytest.mark.parametrize("library", ["numpy", "scipy", "scikit-learn", "julearn", "pandas"])
 def test_another_version_of_a_library_is_another_code(library, monkeypatch):
-    real, before = fingerprint.version, fingerprint.code_version()
+    real, before = fingerprint.version, fingerprint.code_version(*RIDGE_BLOCK)
     monkeypatch.setattr(fingerprint, "version", lambda name: "0.0" if name == library else real(name))
-    assert fingerprint.code_version.__wrapped__() != before
+    assert fingerprint.code_version.__wrapped__(*RIDGE_BLOCK) != before
 
 
 def test_the_code_is_whatever_blocks_import():
-    counted = [set(fingerprint.counted_modules(f"auralign.estimators.{name}")) for name in ("ridge", "lasso")]
+    counted = [set(fingerprint.counted_modules(ROOT, f"auralign.estimators.{name}")) for name in ("ridge", "lasso")]
     modules = set.union(*counted)
     for room, names in {
-        "questions": "blocks preparation encoding.engines",
+        "questions": "block preparation encoding.blocks encoding.engines",
         "inputs": "confounds",
         "scoring": "scores ceilings",
         "estimators": "ridge lasso banded_ridge numerics.decomposition numerics.ridge_errors numerics.homotopy",
@@ -334,9 +340,9 @@ def test_the_code_is_whatever_blocks_import():
 
 def _version_of(path: Path) -> str:
     """The code version that a process finds whose package lies on another path."""
-    code = "from auralign.questions import fingerprint; print(fingerprint.__file__); print(fingerprint.code_version())"
+    code = "from auralign.questions import fingerprint as f; print(f.__file__); print(f.code_version(*sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"import sys; {code}", *RIDGE_BLOCK],
         env=os.environ | {"PYTHONPATH": str(path)},
         cwd=path.parent,
         capture_output=True,
@@ -352,10 +358,10 @@ def test_the_code_version_follows_statements_wherever_the_package_lies(root, tmp
     copied = tmp_path / "copy"
     shutil.copytree(root / "auralign", copied / "auralign", ignore=shutil.ignore_patterns("__pycache__"))
     zipped = Path(shutil.make_archive(str(tmp_path / "package"), "zip", copied))
-    assert _version_of(zipped) == fingerprint.code_version()
+    assert _version_of(zipped) == fingerprint.code_version(*RIDGE_BLOCK)
     solver = copied / "auralign" / "estimators" / "numerics" / "decomposition.py"
     text = solver.read_text(encoding="utf-8")
     solver.write_text(text.replace('"""The decomposition', '"""A decomposition') + "\n# a remark\n", encoding="utf-8")
-    assert _version_of(copied) == fingerprint.code_version()
+    assert _version_of(copied) == fingerprint.code_version(*RIDGE_BLOCK)
     solver.write_text(text.replace("ROUNDING = 1e-13", "ROUNDING = 1e-12"), encoding="utf-8")
-    assert _version_of(copied) != fingerprint.code_version()
+    assert _version_of(copied) != fingerprint.code_version(*RIDGE_BLOCK)

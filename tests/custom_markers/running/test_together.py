@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from junifer.storage import HDF5FeatureStorage
 
 from auralign.inputs.features import read_features
@@ -129,6 +130,8 @@ def test_no_line_of_the_sounds_is_lost(tmp_path):
 
 
 def _run(yaml_file: Path, start) -> None:
+    # a forked process would wait for ever for the threads that its parent had
+    torch.set_num_threads(1)
     start.wait(30)
     result = junifer("run", yaml_file)
     if result.exception is not None:

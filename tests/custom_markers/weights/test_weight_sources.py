@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_markers.weights.registry import sources as weight_sources
+from custom_markers.weights import sources as weight_sources
 from custom_markers.weights.sources import SourceError, Url, WheelMember, within
 
 BODY = bytes(range(256)) * 4096  # 1 MiB

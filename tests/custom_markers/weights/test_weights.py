@@ -18,10 +18,12 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from custom_markers.weights import registry as weights
+from custom_markers.weights import sources as weight_sources
 from custom_markers.weights.record import record_file
 from custom_markers.weights.registry import PUBLISHED, ResolvedWeights, WeightsError, published_size, remember
-from custom_markers.weights.registry import sources as weight_sources
 from custom_markers.weights.sources import HubFile, SourceError, Url, WheelMember
+
+from ..conftest import HubLibrary
 
 NAME = "mel256-ec-base"
 SOURCE = f"hub:lpepino/encodecmae-v2/{NAME}.pt"
@@ -81,8 +83,9 @@ def record(monkeypatch, tmp_path) -> Path:
 @pytest.fixture(autouse=True)
 def hub(monkeypatch, tmp_path) -> FakeHub:
     fake = FakeHub(tmp_path / "hub")
-    monkeypatch.setattr(weight_sources, "hf_hub_download", fake.download)
-    monkeypatch.setattr(weight_sources, "get_hf_file_metadata", fake.metadata)
+    monkeypatch.setattr(weight_sources, "huggingface_hub", HubLibrary())
+    monkeypatch.setattr(weight_sources.huggingface_hub, "hf_hub_download", fake.download)
+    monkeypatch.setattr(weight_sources.huggingface_hub, "get_hf_file_metadata", fake.metadata)
     return fake
 
 
@@ -327,7 +330,7 @@ def test_nothing_found_says_where_it_was_sought_and_what_to_do(monkeypatch, tmp_
 
 def test_a_hub_that_never_answers_is_given_up_on(monkeypatch):
     answer = threading.Event()
-    monkeypatch.setattr(weight_sources, "get_hf_file_metadata", lambda url, timeout: answer.wait(30))
+    monkeypatch.setattr(weight_sources.huggingface_hub, "get_hf_file_metadata", lambda url, timeout: answer.wait(30))
     monkeypatch.setattr(weight_sources, "ANSWER_DEADLINE", 0.2)
     start = time.monotonic()
     with pytest.raises(
@@ -477,7 +480,7 @@ def test_real_hub_library_downloads_then_works_offline_and_fails_fast(monkeypatc
     threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.05), daemon=True).start()
 
     def use(name, function, **settings):
-        monkeypatch.setattr(weight_sources, name, functools.partial(function, **settings))
+        monkeypatch.setattr(weight_sources.huggingface_hub, name, functools.partial(function, **settings))
 
     endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from auralign.analysis.hypotheses import BestOverall, run_hypotheses
-from auralign.analysis.paired_tests import Test as PairedTest
+from auralign.analysis.paired_test_options import Test as PairedTest
 from auralign.analysis.paired_tests import run_tests
 from auralign.estimators.ridge import fit_ridge
 from auralign.inference.resampling import paired_bootstrap, permutation_test, published_bootstrap, ridge_predictor

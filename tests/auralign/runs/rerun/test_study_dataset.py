@@ -157,7 +157,7 @@ def test_one_changed_byte_of_the_responses_is_found(study):
         assert "components.mat: sha256" in checked.inputs[0]
         assert "dataset" in checked.inputs[1] and checked.inputs[1].endswith("with changes")
         found = recompute(checked)
-        (r2,) = (column for column in found.scores.columns if column.column == "r2")
+        (r2,) = (column for column in found.numbers["scores.parquet"].columns if column.column == "r2")
         # of the first response all splits, and nothing of the second
         assert r2.n_different == 3
         assert ", a, " in r2.where

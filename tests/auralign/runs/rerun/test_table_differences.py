@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from auralign.errors import DataError
-from auralign.runs.rerun.table_differences import IDENTITY, compare_tables
+from auralign.questions.encoding.table_files import TABLES
+from auralign.runs.rerun.table_differences import compare_tables
+
+IDENTITY = TABLES["scores"].rows
 
 
 def scores(seed: int = 0) -> pd.DataFrame:
@@ -24,7 +27,7 @@ def compare(tmp_path):
     def compared(old: pd.DataFrame, new: pd.DataFrame):
         old.to_parquet(tmp_path / "old.parquet", index=False)
         new.to_parquet(tmp_path / "new.parquet", index=False)
-        found = compare_tables(tmp_path / "old.parquet", tmp_path / "new.parquet")
+        found = compare_tables(tmp_path / "old.parquet", tmp_path / "new.parquet", IDENTITY, ("alpha",))
         return found, {column.column: column for column in found.columns}
 
     return compared

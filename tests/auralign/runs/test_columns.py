@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from auralign.errors import DataError
-from auralign.runs.rerun.columns import read_column, values_sha256
+from auralign.runs.columns import read_column, values_sha256
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auralign.config.reading import read_config
-from auralign.runs.rerun.input_files import (
+from auralign.runs.input_files import (
     config_paths,
     describe_inputs,
     input_files,

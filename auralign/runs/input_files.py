@@ -3,15 +3,15 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
-from ...config.models import Comparison
-from ...files.array_tables import side_files
-from ...files.checksums import sha256_of
-from ...inputs.options import Features, Targets
-from ...inputs.published.networks import find_network
+from ..config.models import Comparison
+from ..files.array_tables import side_files
+from ..files.checksums import sha256_of
+from ..inputs.options import Features, Targets
+from ..inputs.published.networks import find_network
 
 # what is read of the folder that holds the responses; by kind of targets
 RESPONSE_FILES = {
@@ -42,7 +42,7 @@ def config_paths(section: Any, place: tuple = ()) -> Iterator[tuple[tuple, Path]
 
 def input_files(config: Comparison) -> list[Path]:
     """List the files that a comparison reads; of a folder those that its kind of content has, where they are there."""
-    files = set()
+    files: set[Path] = set()
     for place, path in config_paths(config):
         section = config.features[place[1]] if place[0] == "features" else config.targets
         if path.is_dir():
@@ -58,7 +58,7 @@ def _patterns(section: Features | Targets) -> list[str]:
         return [pattern.format(study=section.study) for pattern in RESPONSE_FILES.get(section.kind, ())]
     if section.activations is not None:
         suffix = "_randnetw" if section.permuted else ""
-        name = find_network(section.network).name
+        name = find_network(cast(str, section.network)).name
         return [f"{name}/*_activations{suffix}.pkl", f"{name}/natsound_activations{suffix}.h5"]
     return ["acoustic_features.mat", "ecog_component_responses.mat"]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...errors import DataError
+from ..errors import DataError
 
 
 @dataclass(frozen=True)

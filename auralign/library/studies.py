@@ -1,0 +1,66 @@
+"""Whole comparisons from Python: what the YAML runner does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..config.models import Comparison
+from ..config.reading import read_config
+from ..errors import ConfigError
+from ..runs.compare import run_comparison
+from ..runs.results import Results, read_results
+from .wrong import validated
+
+__all__ = ["read_results", "run"]
+
+
+def run(
+    config: str | Path | Mapping[str, Any] | Comparison,
+    out: str | Path | None = None,
+    n_jobs: int = 1,
+    force: bool = False,
+    scheduler: str | None = None,
+) -> Results:
+    """Run a comparison and open its results.
+
+    Parameters
+    ----------
+    config : path, mapping or Comparison
+        A file of `julearn_configs/`; or what such a file says, as a dict, whose relative paths are relative to the
+        working directory.
+    out : path, optional
+        Folder of the results; by default `results/<name>`.
+    n_jobs : int
+        Processes of this machine.
+    force : bool
+        Compute again what an earlier run has computed.
+    scheduler : str, optional
+        Address of a dask scheduler.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ConfigError
+        The configuration is wrong; every mistake is named.
+    AuralignError
+        As `auralign.runs.compare.run_comparison`.
+    """
+    file = None
+    if isinstance(config, str | Path):
+        file = Path(config)
+        comparison = read_config(file)
+    elif isinstance(config, Comparison):
+        comparison = config
+    else:
+        comparison = validated(Comparison, config, "run")
+    folder = Path("results") / comparison.name if out is None else Path(out)
+    try:
+        run_comparison(comparison, folder, n_jobs, force, scheduler, file)
+    except ConfigError as error:
+        raise ConfigError(f"{file or 'config'}: {error}") from error
+    return read_results(folder)

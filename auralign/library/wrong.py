@@ -1,0 +1,42 @@
+"""What is wrong with options, said without a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import ConfigError, did_you_mean
+
+Checked = TypeVar("Checked", bound=BaseModel)
+
+
+def validated(model: type[Checked], given: Mapping[str, Any], function: str) -> Checked:
+    """Check options.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake; `function` is named as the one that was called.
+    """
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        raise ConfigError(f"{function}: {' '.join(sentences(error, model.model_fields))}") from error
+
+
+def sentences(error: ValidationError, allowed: Iterable[str]) -> list[str]:
+    """Say every mistake, in sentences."""
+    allowed, found = list(allowed), []
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"]))
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            near = did_you_mean(key, allowed)
+            message = f"there is no such option; there are {', '.join(allowed)}." + near
+        elif not isinstance(problem.get("input"), dict) and problem["type"] != "extra_forbidden":
+            message += f" (given: {problem.get('input')!r})"
+        message = message if message.endswith((".", "?")) else f"{message}."
+        found.append(f"{key}: {message}" if key else message)
+    return found

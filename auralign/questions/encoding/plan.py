@@ -1,0 +1,182 @@
+"""Encoding as a question: what is checked and planned before anything is computed, and what is made of the blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from ...analysis.hypothesis_options import check_hypotheses
+from ...analysis.paired_tests import best_layer_warnings, check_tests
+from ...estimators.record import describe
+from ...inputs.arrays import store_array
+from ...inputs.repetitions import mean_response
+from ...inputs.study import Study
+from ..preparation import preparation_of
+from ..question import Place, Plan, Question
+from . import measures
+from .above_chance import untested
+from .blocks import Job
+from .engines import check_inner_folds, choose_engine
+from .options import Encoding, settle_metric
+from .summary import IDENTITY, edge_warnings, target_metadata
+from .table_files import TABLES
+from .tables import table_makers
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One (features, layer, estimator) of a comparison and what is to be computed for it."""
+
+    features: str
+    layer: int
+    layer_name: str
+    estimator: str
+    job: Job
+
+
+class EncodingPlan(Plan[Encoding]):
+    """See `Plan`.
+
+    Attributes
+    ----------
+    study : Study
+    targets : DataFrame
+        What is known of each target (`target_metadata`).
+    planned : list of Planned
+        The blocks, with the names of what they are of.
+    """
+
+    def __init__(self, options: Encoding, study: Study, place: Place) -> None:
+        check_inner_folds(options.estimators, study.splits, study.groups)
+        repeated = study.targets.sizes["repetition"] > 1
+        self.options = settle_metric(options, repeated)
+        self.study = study
+        layers = {name: list(of_set) for name, of_set in study.features.items()}
+        self.warnings = best_layer_warnings(self.options.tests, layers)
+        check_tests(self.options.tests, layers, repeated and self.options.noise_correction != "off")
+        self.targets = target_metadata(study)
+        check_hypotheses(
+            self.options.hypotheses, layers, list(self.options.estimators), self.targets.set_index("target")
+        )
+        self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
+        self.blocks = [planned.job for planned in self.planned]
+        self._target_dims = measures.target_dims(self.targets)
+        self.dims = measures.dims_of(self.targets, self._target_dims, self.options.above_chance is not None)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per features x layer x target x estimator x split."""
+        return _joined([(planned, planned.job.read("scores")) for planned in self.planned], self.study)
+
+    @cached_property
+    def selected(self) -> pd.DataFrame | None:
+        """One row per features x layer x target x estimator x split x unit; None where no estimator is sparse."""
+        sparse = [planned for planned in self.planned if planned.job.is_sparse]
+        if not sparse:
+            return None
+        return _joined([(planned, planned.job.read("selected")) for planned in sparse], self.study)
+
+    def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
+        """Say how each of `TABLES` is made."""
+        return table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+
+    def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Yield the scores of every block, noise ceilings, and p above chance."""
+        return measures.of_tables(tables, self._blocks(), self.targets, self._target_dims)
+
+    def _blocks(self) -> Iterator[pd.DataFrame]:
+        for planned in self.planned:
+            scores = cast(pd.DataFrame, planned.job.read("scores"))  # the block is done
+            names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
+            yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
+
+    def found(self) -> list[str]:
+        """Warn of grids that were too short, and say which estimators a test left out."""
+        return edge_warnings(self.scores, self.options) + untested(self.options)
+
+    def record(self) -> dict[str, Any]:
+        """Say what each estimator can do, and which engine computed it."""
+        return {
+            "estimators": {label: describe(estimator) for label, estimator in self.options.estimators.items()},
+            "engines": {planned.estimator: planned.job.engine for planned in self.planned},
+        }
+
+
+class EncodingQuestion(Question[Encoding]):
+    """How well does every layer predict every response?"""
+
+    name = "encoding"
+    options = Encoding
+    tables = TABLES
+    measures = measures.MEASURES
+    # where two alphas predict alike, rounding chooses between them
+    choices = ("alpha", "params")
+
+    def needs_categories(self, options: Encoding) -> bool:
+        """Tell whether stimuli are permuted within categories."""
+        return options.needs_categories
+
+    def plan(self, options: Encoding, study: Study, place: Place) -> EncodingPlan:
+        """Check estimators, tests and hypotheses against the study, and plan its blocks."""
+        return EncodingPlan(options, study, place)
+
+    def older_measures(
+        self, get: Callable[[str], pd.DataFrame | None]
+    ) -> tuple[tuple[str, ...], Iterator[pd.DataFrame]] | None:
+        """Make measures of the tables of a folder of an earlier version."""
+        scores, summary, chance = (get(name) for name in ("scores", "summary", "above_chance"))
+        if scores is None or summary is None:
+            return None
+        targets = summary.drop_duplicates("target").reset_index(drop=True)
+        dims = measures.target_dims(targets)
+        made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
+        return measures.dims_of(targets, dims, chance is not None), made
+
+
+def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
+    """Plan one block per layer and estimator; arrays go into `scratch`, results into `folder`."""
+    y = _responses(options, study)
+    responses = store_array(y, scratch)
+    n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
+    blocks = []
+    for name, layers in study.features.items():
+        for index, layer in layers.items():
+            preparation = preparation_of(options, study, name, layer)
+            for label, estimator in options.estimators.items():
+                job = Job(
+                    bands=layer.bands,
+                    responses=responses,
+                    splits=study.splits,
+                    estimator=estimator,
+                    engine=choose_engine(options.engine, estimator, n_columns, preparation.removal is not None),
+                    preparation=preparation,
+                    folder=folder,
+                    scratch=scratch,
+                    label=f"features {name}, layer {index} ({layer.name}), estimator {label}",
+                    groups=study.groups,
+                )
+                blocks.append(Planned(name, index, layer.name, label, job))
+    return blocks
+
+
+def _responses(options: Encoding, study: Study) -> np.ndarray:
+    """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
+    y = study.targets.to_numpy()
+    return mean_response(y)[:, :, None] if options.noise_correction == "off" else y
+
+
+def _joined(tables: list[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
+    """Put the tables of blocks below each other, with the names of what they are of."""
+    counts = [len(table) for _, table in tables]
+    joined = pd.concat([table for _, table in tables], ignore_index=True)
+    for column in ("features", "layer", "layer_name", "estimator"):
+        values = [getattr(planned, column) for planned, _ in tables]
+        joined[column] = np.repeat(np.array(values, dtype=np.int64 if column == "layer" else object), counts)
+    joined["target"] = study.targets.target.to_numpy().astype(object)[joined["target"].to_numpy()]
+    return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]

@@ -1,0 +1,102 @@
+"""Tables and measures of the questions of a run: each made by itself, so that one that fails loses no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import AuralignError
+from ..questions.measures import FILE as MEASURES
+from ..questions.measures import check_measures, open_measures
+from ..questions.question import Plan, Question
+from ..wording import counted
+
+
+@dataclass
+class Made:
+    """What could be made of the blocks of a run, and what could not.
+
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        By name.
+    warnings : list of str
+        On what the results show, and which tables are missing.
+    failures : dict of str to Exception
+        By file.
+    """
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    _files: dict[str, str] = field(default_factory=dict)
+    _has_measures: bool = False
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that hold what was made."""
+        return [*(self._files[name] for name in self.tables), *([MEASURES] if self._has_measures else [])]
+
+    def file_of(self, name: str) -> str:
+        """Name of a table's file."""
+        return self._files[name]
+
+    def attempt(self, what: str, make: Callable[[], object]) -> object | None:
+        """Make something; where that fails note why, and give None."""
+        try:
+            return make()
+        except Exception as error:  # whatever went wrong: the other tables are written first, then it is raised
+            self.failures[what] = error
+            self.warnings.append(f"{what} could not be made: {error}")
+            return None
+
+    def raise_failures(self, out: Path) -> None:
+        """Raise what went wrong, once everything else is written.
+
+        Raises
+        ------
+        AuralignError
+            What the reader can mend; all failures are named. An error of the program itself is raised as it is.
+        """
+        if not self.failures:
+            return
+        first = next(iter(self.failures.values()))
+        for error in self.failures.values():
+            if not isinstance(error, AuralignError):
+                raise error
+        named = "\n  ".join(f"{what}: {error}" for what, error in self.failures.items())
+        raise type(first)(
+            f"{out}: {counted(len(self.failures), 'table')} could not be made; all others are written.\n  {named}"
+        ) from first
+
+
+def make_tables(plans: dict[Question, Plan]) -> Made:
+    """Make the tables of every question, and the warnings about what they show."""
+    made = Made()
+    for question, plan in plans.items():
+        for name, make in plan.tables().items():
+            file = question.tables[name].file
+            table = made.attempt(file, make)
+            if table is not None:
+                made.tables[name], made._files[name] = table, file
+        found: Any = made.attempt(f"warnings of {question.name}", plan.found)
+        made.warnings += found or []
+    return made
+
+
+def write_measures(plans: dict[Question, Plan], made: Made, path: Path) -> None:
+    """Write the measures of every question into one file, block by block; a failure is noted in `made`."""
+    own = {name: kind for question in plans for name, kind in question.dims.items()}
+    dims = {dim for plan in plans.values() for dim in plan.dims}
+
+    def write() -> bool:
+        with open_measures(path, dims, own) as file:
+            for question, plan in plans.items():
+                for table in plan.measures(made.tables):
+                    check_measures(table, question.name, question.measures, question.dims)
+                    file.write(question.name, table)
+        return True
+
+    made._has_measures = bool(made.attempt(MEASURES, write))
