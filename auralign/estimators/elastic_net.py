@@ -140,7 +140,7 @@ class ElasticNetExact(Face):
         return fit_elastic_net(x, y, self.l1_ratio, self.n_alphas, self.eps, self.cv, self.seed)
 
     def _note(self, fit: ElasticNetFit) -> None:
-        self.dual_gap_ = float(np.ravel(fit.gap)[0])
+        self.dual_gap_ = float(fit.gap[0])
 
 
 def _of_options(x: np.ndarray, y: np.ndarray, options: ElasticNet, cv: InnerCv, widths=None) -> ElasticNetFit:

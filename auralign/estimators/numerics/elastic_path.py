@@ -41,11 +41,34 @@ def elastic_path(x: np.ndarray, y: np.ndarray, l1_ratio: float, alphas: np.ndarr
     for number, alpha in enumerate(alphas):
         a, b = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
         residual = _residual(x, y, residual, a, b)
-        coefs[:, number] = w = _soft(residual @ x / n, a) / b
-        primal = ((y - x @ w) ** 2).sum() / (2 * n) + a * np.abs(w).sum() + b / 2 * (w @ w)
-        dual = (y @ residual - residual @ residual / 2) / n - b / 2 * (w @ w)
-        gaps[number] = (primal - dual) / (power / (2 * n))
+        w = _soft(residual @ x / n, a) / b
+        # the division by a small b enlarges the rounding of r: the weights of the same features and signs, solved for
+        candidates = [w, _weights(x, y, np.sign(w), a, b)]
+        gap, number_of = min((_gap(x, y, w, a, b), index) for index, w in enumerate(candidates))
+        coefs[:, number], gaps[number] = candidates[number_of], gap / (power / (2 * n))
     return coefs, gaps
+
+
+def _gap(x: np.ndarray, y: np.ndarray, w: np.ndarray, a: float, b: float) -> float:
+    """Return what the loss of some weights can be above the smallest: its distance from -f / n at their residual."""
+    n, residual = len(y), y - x @ w
+    excess = _soft(residual @ x / n, a)
+    primal = residual @ residual / (2 * n) + a * np.abs(w).sum() + b / 2 * (w @ w)
+    return primal - (y @ residual - residual @ residual / 2) / n + excess @ excess / (2 * b)
+
+
+def _weights(x: np.ndarray, y: np.ndarray, signs: np.ndarray, a: float, b: float) -> np.ndarray:
+    """Solve (X_A'X_A + n b I) w_A = X_A'y - n a sign_A, the minimum where features and signs are these."""
+    n, beyond = len(y), np.flatnonzero(signs)
+    active, w = x[:, beyond], np.zeros(x.shape[1])
+    right = active.T @ y - n * a * signs[beyond]
+    if len(beyond) < n:
+        gram = active.T @ active
+        gram[np.diag_indices(len(beyond))] += n * b
+        w[beyond] = cho_solve(cho_factor(gram, check_finite=False), right, check_finite=False)
+    else:
+        w[beyond] = (right - active.T @ _solve(active, active @ right, n * b) / (n * b)) / (n * b)
+    return w
 
 
 def _soft(values: np.ndarray, threshold: float) -> np.ndarray:
