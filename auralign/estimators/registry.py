@@ -288,14 +288,9 @@ def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
     if kind not in found:
         has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
         raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
-<<<<<<< HEAD
-    options: Any = found[kind].options
-    made: type[OfFile] = create_model(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
-=======
     options = found[kind].options
     make: Any = create_model  # for pydantic's plugin of mypy a class made of two has the attributes of neither
     made = make(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
->>>>>>> estimators
     made.plugin, made.sha256 = found[kind], sha256
     return made
 

@@ -143,13 +143,8 @@ def run_julearn(
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
     # the folds of groups are those of one split, so that each split has a pipeline of its own
     parts = [splits] if groups is None else [[split] for split in splits]
-<<<<<<< HEAD
     can = abilities(estimator)
     per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
-=======
-    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
-    can = abilities(estimator)
->>>>>>> estimators
     for part in parts:
         model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
@@ -159,7 +154,6 @@ def run_julearn(
                 # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
                 run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
                 raise
-<<<<<<< HEAD
     return [_beside([target[number] for target in per_target], can) for number in range(len(splits))]
 
 
@@ -171,22 +165,6 @@ def _beside(targets: list[SplitResult], can: Can) -> SplitResult:
     }
     scores = (np.concatenate([getattr(one, name) for one in targets]) for name in ("alpha", "r2_dev", "r2", "r2_corr"))
     return SplitResult(np.column_stack([target.prediction for target in targets]), *scores, **chosen)
-=======
-    return [
-        SplitResult(
-            prediction=np.column_stack([target[number].prediction for target in per_target]),
-            **{
-                score: np.concatenate([getattr(target[number], score) for target in per_target])
-                for score in ("alpha", "r2_dev", "r2", "r2_corr")
-            },
-            **{
-                chosen: cast(Any, [getattr(target[number], chosen)[0] for target in per_target] if asked else None)
-                for chosen, asked in (("selected", can.sparse), ("params", can.params))
-            },
-        )
-        for number in range(len(splits))
-    ]
->>>>>>> estimators
 
 
 def _julearn_target(
@@ -276,13 +254,8 @@ def _fit_split(
         found.r2_dev,
         r2(y_test, found.prediction),
         r2_corr(y_test, found.prediction),
-<<<<<<< HEAD
         None if found.coef is None else _selected(found.coef),
         None if found.params is None else as_json(found.params),
-=======
-        _selected(found.coef) if can.sparse and found.coef is not None else None,
-        as_json(found.params) if can.params and found.params is not None else None,
->>>>>>> estimators
     )
 
 
