@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from sklearn.model_selection import check_cv
 
 from ..errors import ConfigError
@@ -15,7 +17,7 @@ from ..files.notices import InputWarning
 from ..inputs.predefined_splits import read_splits
 from ..inputs.split_options import LEAST_TEST, SIZED, Splits, chance_of
 from ..inputs.splits import check_splits, make_splits
-from .given import Array, Split, label_array
+from .given import Array, Split, from_pandas, label_array
 from .joining import Joined
 from .wrong import validated
 
@@ -78,7 +80,7 @@ def splits(
     >>> len(au.splits(165, KFold(5)))
     5
     """
-    ids = None if isinstance(n_stimuli, int | np.integer) else [str(name) for name in n_stimuli]
+    ids = _ids_of(n_stimuli)
     n = int(n_stimuli) if isinstance(n_stimuli, int | np.integer) else len(n_stimuli)
     labels = {what: _labels(given, n, what) for what, given in (("groups", groups), ("categories", categories))}
     if not isinstance(kind, str):
@@ -104,7 +106,7 @@ def resolve_splits(given: SplitsLike, joined: Joined, groups: Array | None, cate
     """
     n = len(joined.stimuli)
     if isinstance(given, str | Mapping):
-        options = dict(given) if isinstance(given, Mapping) else {"kind": given}
+        options: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {"kind": given}
         kind = options.pop("kind", "shuffle")
         table = options.pop("table", None)
         found = _drawn(kind, n, joined.stimuli, groups, categories, table, options)
@@ -116,7 +118,24 @@ def resolve_splits(given: SplitsLike, joined: Joined, groups: Array | None, cate
             for number, (d, t) in enumerate(_pairs(given))
         ]
     _check(found, groups)
+    smallest = min(len(test) for _, test in found)
+    if smallest < LEAST_TEST and not isinstance(given, str | Mapping):  # of those that are drawn it was said there
+        warnings.warn(
+            f"The smallest test set holds {smallest} stimuli: {chance_of(smallest)}.", InputWarning, stacklevel=3
+        )
     return found
+
+
+def _ids_of(given: Any) -> list[str] | None:
+    """Return the ids of stimuli, where there are any: a list of them, or a table or array that has them."""
+    if isinstance(given, int | np.integer):
+        return None
+    if isinstance(given, pd.DataFrame | pd.Series | xr.DataArray):
+        array = given if isinstance(given, xr.DataArray) else from_pandas(given, ("stimulus", "unit"))
+        return [str(name) for name in array.stimulus.to_numpy()] if "stimulus" in array.coords else None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"splits: {given!r} is neither a number of stimuli nor a list of their ids.")
+    return [str(name) for name in given]
 
 
 def _labels(given: Any, n: int, what: str) -> Array | None:
@@ -183,14 +202,13 @@ def _pairs(given: Any) -> list[tuple[Any, Any]]:
 
 def _positions(given: Any, number: int) -> Array:
     positions = np.asarray(given)
-    if positions.dtype == bool:
-        positions = np.flatnonzero(positions)
-    if positions.ndim != 1 or not np.issubdtype(positions.dtype, np.integer):
+    is_mask = positions.dtype == bool
+    if positions.ndim != 1 or not (is_mask or np.issubdtype(positions.dtype, np.integer)):
         raise ConfigError(
             f"splits: split {number}: positions are whole numbers in one dimension, not {positions.dtype} of shape "
             f"{positions.shape}."
         )
-    if len(np.unique(positions)) < len(positions):
+    if not is_mask and len(np.unique(positions)) < len(positions):
         raise ConfigError(f"splits: split {number}: a stimulus is twice on one side.")
     return positions
 
@@ -211,8 +229,3 @@ def _check(found: list[Split], groups: Array | None) -> None:
                 f"splits: in split {number} {len(shared)} groups are on both sides, such as {shared[0]!r}. Draw the "
                 "splits with the groups, for example kind='group_shuffle' or 'leave_one_group_out'."
             )
-    smallest = min(len(test) for _, test in found)
-    if smallest < LEAST_TEST:
-        warnings.warn(
-            f"The smallest test set holds {smallest} stimuli: {chance_of(smallest)}.", InputWarning, stacklevel=4
-        )

@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from ..errors import AuralignError, ConfigError
 from ..estimators.options import EstimatorOptions
 from ..estimators.registry import abilities
-from ..files.notices import InputWarning
+from ..files.notices import InputWarning, noted
+from ..inputs.related_stimuli import describe_related
 from ..inputs.repetitions import mean_response
 from ..inputs.splits import smallest_development
 from ..questions.encoding.engines import choose_engine
@@ -131,8 +132,12 @@ def encode(
     3
     """
     options = estimator_options(estimator)
-    inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
-    found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)
+    with noted() as notes:
+        inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
+        found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)
+    named = ((inputs.name, layer.bands[0].to_numpy()) for layer in inputs.layers)
+    related = describe_related(named, inputs.joined.stimuli, found, None if groups is None else "groups")
+    sentences = [*notes, *inputs.warnings, *related]
     codes = None if inputs.groups is None else np.unique(inputs.groups, return_inverse=True)[1]
     refuse_inner_folds(options, found, codes)
     refuse_joined(options, inputs.layers)
@@ -162,9 +167,11 @@ def encode(
         )
         for layer in inputs.layers
     ]
+    if n_jobs == 0:
+        raise ConfigError("n_jobs: 0 processes compute nothing; give 1 or more, or -1 for one per core.")
     computed = Parallel(n_jobs=min(n_jobs, len(calls)) if n_jobs > 0 else n_jobs)(calls)
     encoded = [layer for layer, _ in computed]
-    for sentence in inputs.warnings:
+    for sentence in sentences:
         warnings.warn(sentence, InputWarning, stacklevel=2)
     label = label_of(estimator, options)
     return Result(
@@ -178,7 +185,7 @@ def encode(
             "confounds_removed_from": [] if removal is None else list(removal.apply_to),
             "versions": {library: version(library) for library in LIBRARIES},
         },
-        warnings=inputs.warnings,
+        warnings=sentences,
         kept_predictions=_predictions(inputs, encoded, found) if predictions else None,
         kept_weights=None if weights is None else _weights(inputs, [own for _, own in computed]),
     )

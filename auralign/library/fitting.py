@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Literal
@@ -15,15 +16,16 @@ from threadpoolctl import threadpool_limits
 from ..errors import ConfigError
 from ..estimators import registry
 from ..estimators.numerics.group_folds import inner_folds
+from ..files.notices import InputWarning
 from ..inputs.arrays import sha256_of_array
 from ..inputs.repetitions import mean_response
 from .dividing import SplitsLike
 from .encode import LIBRARIES, encode, refuse_joined
 from .estimator import estimator_options
 from .given import Array, Table
-from .inputs import Layers, read_inputs, unit_names, values_of, widths_of
+from .inputs import Layers, read_inputs, sets_of, unit_names, values_of, widths_of
 from .model import SCHEMA, Model
-from .wavs import marker_of
+from .wavs import as_json, marker_of
 
 
 def fit(
@@ -75,12 +77,14 @@ def fit(
     >>> model = au.fit(features, responses, layer="mean_sd")
     >>> model.weights.shape
     (40, 6)
-    >>> model.predict(features[1]).loc["stim5_clapping"].round(4).to_dict()["lowfreq"]
-    0.0061
+    >>> model.predict(features[1]).loc[["stim15_clapping", "stim7_flute_melody"]].shape
+    (2, 6)
     """
     options = estimator_options(estimator)
     chosen = _one_layer(X, layer)
     inputs = read_inputs(chosen, Y, name, groups, None, None, missing, missing_targets, missing_repetitions)
+    for sentence in inputs.warnings:
+        warnings.warn(sentence, InputWarning, stacklevel=2)
     (own,) = inputs.layers
     x, y = values_of(own), mean_response(inputs.responses.to_numpy())
     refuse_joined(options, inputs.layers)
@@ -122,7 +126,7 @@ def fit(
             "n_units": int(x.shape[1]),
             "widths": list(widths),
             "zscore": zscore,
-            "source": own.bands[0].attrs.get("source"),
+            "source": as_json(own.bands[0].attrs.get("source")),
         },
         "marker": marker_of(own.bands, marker),
         "units": unit_names(own),
@@ -132,7 +136,7 @@ def fit(
             "stimuli": inputs.joined.stimuli,
             "features_sha256": sha256_of_array(x),
             "responses_sha256": sha256_of_array(y),
-            "responses": getattr(Y, "attrs", {}).get("source"),
+            "responses": as_json(getattr(Y, "attrs", {}).get("source")),
         },
         "split": None if splits is None else division,
         "scores": scores,
@@ -145,7 +149,8 @@ def fit(
         card=card,
         alpha=_per_target(fitted.alpha, targets, "alpha"),
         r2_dev=_per_target(fitted.r2_dev, targets, "r2_dev"),
-        _coef=coef,
+        # in the layout in which a file gives it back, on which the last digit of a product depends
+        _coef=None if coef is None else np.ascontiguousarray(coef, dtype=np.float64),
         _intercept=None if coef is None else _intercept(fitted),
         _fitted=fitted,
         _scale=scale,
@@ -154,8 +159,9 @@ def fit(
 
 def _one_layer(X: Layers, layer: int | str | None) -> Layers:
     """Choose one layer of every set of layers."""
-    if isinstance(X, list):
-        return [_one_layer(part, layer if isinstance(part, Mapping) and len(part) > 1 else None) for part in X]
+    sets = sets_of(X)
+    if sets is not None:
+        return [_one_layer(part, layer if isinstance(part, Mapping) and len(part) > 1 else None) for part in sets]
     if not isinstance(X, Mapping):
         if layer is not None:
             raise ConfigError(f"fit: layer={layer!r} chooses among the layers of a dict, but X is one layer.")

@@ -107,12 +107,12 @@ def _as_array(given: Any, dims: tuple[str, ...], what: str, numbers: bool = True
     if isinstance(given, xr.DataArray):
         array = _named_dims(given, dims, what)
     elif isinstance(given, pd.DataFrame | pd.Series):
-        array = _from_pandas(given, dims)
+        array = from_pandas(given, dims)
     else:
         try:
             values = np.asarray(given)
-        except ValueError as error:  # rows of unequal lengths
-            raise DataError(f"{what}: this is no table of numbers: {error}.") from error
+        except (RuntimeError, TypeError, ValueError) as error:  # rows of unequal lengths; a tensor that is not detached
+            raise DataError(f"{what}: this is no table of numbers: {error}") from error
         array = xr.DataArray(values, dims=dims[: values.ndim] if values.ndim <= len(dims) else None)
     return _numbers(array, what) if numbers else array
 
@@ -139,7 +139,8 @@ def _named_dims(array: xr.DataArray, dims: tuple[str, ...], what: str) -> xr.Dat
     return array.rename({old: new for old, new in zip(array.dims, wanted, strict=True) if old != new})
 
 
-def _from_pandas(given: pd.DataFrame | pd.Series, dims: tuple[str, ...]) -> xr.DataArray:
+def from_pandas(given: pd.DataFrame | pd.Series, dims: tuple[str, ...]) -> xr.DataArray:
+    """Turn a table into an array, with ids where its column or index `stimulus`, or an index of text, has them."""
     if isinstance(given, pd.DataFrame) and "stimulus" in given:
         given = given.set_index("stimulus")
     has_ids = given.index.name == "stimulus" or (

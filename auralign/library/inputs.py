@@ -74,9 +74,8 @@ def read_inputs(
     DataError, ConfigError
         As `encode`.
     """
-    parts: list[tuple[str, Any]] = (
-        [(f"X[{number}]", part) for number, part in enumerate(X)] if isinstance(X, list) else [("X", X)]
-    )
+    own = sets_of(X)
+    parts = [("X", X)] if own is None else [(f"X[{number}]", part) for number, part in enumerate(own)]
     sets = [_layers_of(part, what) for what, part in parts]
     names = [str(array.attrs.get("name", "")) for layers in sets for _, array in list(layers.values())[:1]]
     arrays: dict[str, xr.DataArray] = {}
@@ -109,6 +108,20 @@ def read_inputs(
         confounds=joined.arrays["confounds"].to_numpy() if confounds is not None else None,
         warnings=[*joined.warnings, *usable.warnings],
     )
+
+
+def sets_of(given: Any) -> list[Any] | None:
+    """Return the sets of a list of sets that are to be joined; None where a single set is given, or rows of numbers."""
+    if not isinstance(given, list | tuple) or not given:
+        return None
+    return list(given) if all(isinstance(part, Mapping) or _dims(part) == 2 for part in given) else None
+
+
+def _dims(part: Any) -> int:
+    """Count the dims of a table, or of lists in lists."""
+    if hasattr(part, "ndim"):
+        return int(part.ndim)
+    return 1 + _dims(part[0]) if isinstance(part, list | tuple) and len(part) else 0
 
 
 def values_of(layer: Layer) -> Array:
@@ -144,7 +157,7 @@ def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:
         index = int(key) if is_index else number
         default = f"layer{index:02d}" if is_index else str(key)
         layers[index] = (str(array.attrs.get("layer_name", default)) if is_index else default, array)
-    if len(layers) < len(given):
+    if len({isinstance(key, int | np.integer) for key in given}) > 1 or len(layers) < len(given):
         raise DataError(f"{what}: the layers {list(given)} are numbers and names; give one of both.")
     return dict(sorted(layers.items()))
 

@@ -28,21 +28,28 @@ class Joined:
         Where the rows as given have come to; None where parts with ids have different orders, so that the number of a
         row says nothing.
     warnings : list of str
+    n_given : int
+        Number of the rows as given, which a mask needs.
     """
 
     stimuli: list[str]
     arrays: dict[str, xr.DataArray]
     position: dict[int, int] | None
     warnings: list[str] = field(default_factory=list)
+    n_given: int = 0
 
     def rows(self, positions: Array) -> Array:
-        """Turn positions among the rows as given into ascending positions among the joined stimuli."""
+        """Turn positions (or a mask) of the rows as given into ascending positions among the joined stimuli."""
         if self.position is None:
             raise ConfigError(
                 "splits: positions say nothing where features and responses hold their stimuli in different orders. "
                 "Put them in one order, or let the splits be drawn after the stimuli are joined: give a name "
                 "('shuffle'), a dict of options, or one of scikit-learn's splitters."
             )
+        if positions.dtype == bool:
+            if len(positions) != self.n_given:
+                raise ConfigError(f"splits: a mask has {len(positions)} entries; there are {self.n_given} rows.")
+            positions = np.flatnonzero(positions)
         unknown = [int(row) for row in positions if int(row) not in self.position]
         if unknown:
             raise ConfigError(
@@ -74,7 +81,7 @@ def join(arrays: Mapping[str, xr.DataArray], missing: str = "error") -> Joined:
     plain = [what for what in arrays if what not in labelled]
     if not labelled:
         n = _one_length(arrays)
-        return Joined([str(row) for row in range(n)], dict(arrays), {row: row for row in range(n)})
+        return Joined([str(row) for row in range(n)], dict(arrays), {row: row for row in range(n)}, n_given=n)
     orders = list(dict.fromkeys(tuple(ids) for ids in labelled.values()))
     if plain and len(orders) > 1:
         raise DataError(
@@ -95,7 +102,7 @@ def join(arrays: Mapping[str, xr.DataArray], missing: str = "error") -> Joined:
         known = tuple(stimuli)
     order = {name: row for row, name in enumerate(stimuli)}
     position = None if known is None else {row: order[name] for row, name in enumerate(known) if name in order}
-    return Joined(stimuli, joined, position, warnings)
+    return Joined(stimuli, joined, position, warnings, len(known or ()))
 
 
 def _shared(labelled: Mapping[str, list[str]], missing: str) -> tuple[list[str], list[str]]:

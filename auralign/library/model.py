@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import DataError
 from ..estimators.plugin import Fitted
 from .given import Array, Table, feature_array
+from .inputs import sets_of
 from .wavs import extract, is_wavs
 
 # raised with every change of what a card says that an earlier version would misread
@@ -71,16 +72,16 @@ class Model:
         if self._coef is None:
             raise DataError(
                 f"{self._kind} has no weights: its prediction is no weighted sum of units, or it does not say its "
-                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso and banded_ridge, among others."
+                "weights (a pipeline). Linear are ridge, lasso, multitask_lasso, elastic_net and pls, among others."
             )
-        return pd.DataFrame(self._coef, index=self._unit_index(), columns=pd.Index(self.targets, name="target"))
+        return pd.DataFrame(self._coef.copy(), index=self._unit_index(), columns=pd.Index(self.targets, name="target"))
 
     @property
     def intercept(self) -> pd.Series:
         """Prediction of features that are all 0, by target; raises as `weights`."""
         if self._intercept is None:
             raise DataError(f"{self._kind} has no intercept, since it has no weights.")
-        return pd.Series(self._intercept, index=pd.Index(self.targets, name="target"), name="intercept")
+        return pd.Series(self._intercept.copy(), index=pd.Index(self.targets, name="target"), name="intercept")
 
     def predict(self, X: Table | str | Path | Sequence[str | Path | Table]) -> pd.DataFrame:
         """Predict responses to features, or to sounds.
@@ -106,7 +107,7 @@ class Model:
         if is_wavs(X):
             arrays = [extract(self.card["marker"], X, self.card["features"]["name"])]
         else:
-            bands = X if isinstance(X, list) and len(self.card["features"]["widths"]) > 1 else [X]
+            bands = sets_of(X) or [X]
             arrays = [feature_array(band, "X") for band in bands]
         self._refuse_other_units(arrays)
         first = arrays[0]
@@ -125,7 +126,9 @@ class Model:
     def _predict(self, x: Array) -> Array:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are
             if self._coef is not None and self._intercept is not None:
-                return np.asarray(x @ self._coef + self._intercept)
+                # row by row, so that it does not depend on which others are predicted with it, either
+                rows: Array = np.stack([row @ self._coef for row in np.ascontiguousarray(x)])
+                return np.asarray(rows + self._intercept)
             if self._fitted is None:
                 raise DataError(f"{self._kind}: there is nothing to predict with.")
             return np.asarray(self._fitted.predict(x if self._scale is None else x / self._scale))

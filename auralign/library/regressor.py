@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import ConfigDict, Field
 from sklearn.base import clone
 
-from ..errors import ConfigError, DataError
-from ..estimators.numerics.folds import resolve_folds, training_and_validation
+from ..errors import ConfigError
+from ..estimators.numerics.folds import as_list, resolve_folds
+from ..estimators.numerics.models import FittedModels, fit_models
 from ..estimators.options import EstimatorOptions, InnerFolds
 from ..estimators.plugin import Can, InnerCv, Plugin
 from .given import Array
@@ -22,23 +23,29 @@ class RegressorFit:
 
     Attributes
     ----------
-    models : list of regressor
-    alpha, r2_dev : ndarray, shape (n_targets,)
-        alpha is NaN where a regressor has no `alpha_`.
+    fitted : FittedModels
     coef : ndarray, shape (n_units, n_targets), or None
     intercept : ndarray, shape (n_targets,), or None
         None where a regressor is not linear, or does not say its weights (a pipeline).
     """
 
-    models: list[Any]
-    alpha: Array
-    r2_dev: Array
+    fitted: FittedModels
     coef: Array | None
     intercept: Array | None
 
+    @property
+    def alpha(self) -> Array:
+        """The penalty of each regressor; NaN where it has none."""
+        return self.fitted.alpha
+
+    @property
+    def r2_dev(self) -> Array:
+        """The score inside the given stimuli, on inner folds."""
+        return self.fitted.r2_dev
+
     def predict(self, x: Array) -> Array:
         """Predict [n, n_targets]."""
-        return np.column_stack([np.asarray(model.predict(x), dtype=float).ravel() for model in self.models])
+        return self.fitted.predict(x)
 
 
 def fit_regressors(
@@ -54,38 +61,20 @@ def fit_regressors(
     cv : inner folds, optional
         Instead of the options' own.
     widths : tuple of int, optional
-        Of joined sets, which stand side by side.
+        Not used: joined sets are refused before.
 
     Raises
     ------
     DataError
         The regressor refuses the numbers; its own message is quoted.
     """
-    folds = resolve_folds(options.cv if cv is None else cv, x, y, options.seed, options.kind)
-    training, validation = training_and_validation(folds, len(x))
-    models = [_fitted(options, x, column) for column in y.T]
-    errors, of_mean = np.zeros(y.shape[1]), np.zeros(y.shape[1])
-    for rows, held_out in zip(training, validation, strict=True):
-        for target, column in enumerate(y.T):
-            predicted = np.asarray(_fitted(options, x[rows], column[rows]).predict(x[held_out]), dtype=float).ravel()
-            errors[target] += np.mean((column[held_out] - predicted) ** 2) / len(training)
-            of_mean[target] += np.mean((column[held_out] - column[rows].mean()) ** 2) / len(training)
-    inner = [getattr(model, "best_estimator_", model) for model in models]
-    linear = all(np.size(getattr(m, "coef_", ())) == x.shape[1] and hasattr(m, "intercept_") for m in inner)
-    return RegressorFit(
-        models=models,
-        alpha=np.array([float(np.squeeze(getattr(model, "alpha_", np.nan))) for model in inner]),
-        r2_dev=1.0 - np.divide(errors, of_mean, out=np.ones_like(errors), where=of_mean > 0),
-        coef=np.column_stack([np.ravel(model.coef_) for model in inner]) if linear else None,
-        intercept=np.array([float(np.squeeze(model.intercept_)) for model in inner]) if linear else None,
-    )
-
-
-def _fitted(options: RegressorOptions, x: Array, y: Array) -> Any:
-    try:
-        return clone(options.regressor).fit(x, y)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{options.kind}: the regressor cannot be fitted to {x.shape} features: {error}") from error
+    folds = as_list(resolve_folds(options.cv if cv is None else cv, x, y, options.seed, options.kind), len(x))
+    fitted = fit_models(x, y, options.regressor, folds, options.kind)
+    models = [getattr(model, "best_estimator_", model) for model in fitted.models]
+    if not all(np.size(getattr(m, "coef_", ())) == x.shape[1] and hasattr(m, "intercept_") for m in models):
+        return RegressorFit(fitted, None, None)
+    coef = np.column_stack([np.ravel(model.coef_) for model in models])
+    return RegressorFit(fitted, coef, np.array([float(np.squeeze(model.intercept_)) for model in models]))
 
 
 class RegressorOptions(EstimatorOptions):

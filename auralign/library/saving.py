@@ -59,7 +59,7 @@ def save_model(model: Model, path: str | Path) -> Path:
     if not model.is_linear:
         raise DataError(
             f"{model.card['estimator']['kind']}: this model has no weights, and nothing is pickled here, so that it "
-            "cannot be saved. What can be saved are models with weights (ridge, lasso, multitask_lasso, and linear "
+            "cannot be saved. What can be saved are models with weights (ridge, lasso, elastic_net, pls, and linear "
             "regressors of scikit-learn); of others keep the data and the options, and fit them again."
         )
     path = Path(path)

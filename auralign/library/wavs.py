@@ -67,8 +67,8 @@ def marker_of(bands: Sequence[xr.DataArray], given: Mapping[str, Any] | None) ->
         "with": [SHIPPED],
         "kind": str(metadata["class"]),
         "feature": str(metadata.get("name", "")).rpartition("_")[2],
-        "parameters": _as_json(parameters),
-        "metadata": _as_json({key: value for key, value in metadata.items() if key not in NAMES}),
+        "parameters": as_json(parameters),
+        "metadata": as_json({key: value for key, value in metadata.items() if key not in NAMES}),
     }
 
 
@@ -181,7 +181,7 @@ def _identity(marker: Any, card: Mapping[str, Any]) -> dict[str, Any]:
     """Read off a marker what it would write beside its features, without names."""
     entry: dict[str, Any] = {"meta": {"element": {"stimulus": "x"}, "type": "Audio"}}
     marker.update_meta(entry, "marker")
-    return dict(_as_json({key: value for key, value in entry["meta"]["marker"].items() if key not in NAMES}))
+    return dict(as_json({key: value for key, value in entry["meta"]["marker"].items() if key not in NAMES}))
 
 
 def _refuse_other(card: Mapping[str, Any], here: Mapping[str, Any]) -> None:
@@ -195,6 +195,6 @@ def _refuse_other(card: Mapping[str, Any], here: Mapping[str, Any]) -> None:
         )
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Write a value as JSON holds it, so that what is read again is equal."""
     return json.loads(json.dumps(value, default=str))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
@@ -10,11 +11,10 @@ import xarray as xr
 
 from ..errors import ConfigError
 from .acoustics import band_energies
-from .study import Phantom, generate
+from .study import N_VOXELS, SEED, Phantom, generate, mix_voxels
 
 # modulation rates whose power is averaged, Hz
 RATES = ((1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0))
-N_VOXELS = 300
 Features = dict[int, xr.DataArray]
 
 
@@ -60,7 +60,7 @@ def phantom(
     study, layers = _study(n_voxels if responses == "voxels" else N_VOXELS), _features()
     if responses == "components":
         table = study.targets[["target", "ceiling", "ceiling_realised", "expected"]]
-        array = xr.DataArray(study.components, dims=("stimulus", "target"))
+        array = xr.DataArray(study.components.copy(), dims=("stimulus", "target"))
     else:
         table = study.voxel_table
         array = xr.DataArray(study.voxels.astype(np.float64), dims=("stimulus", "target", "repetition"))
@@ -75,7 +75,12 @@ def phantom(
 
 @cache
 def _study(n_voxels: int) -> Phantom:
-    return generate(n_voxels=n_voxels)
+    if n_voxels == N_VOXELS:
+        return generate()
+    # the sounds, which take the time, do not depend on the voxels
+    study = _study(N_VOXELS)
+    weights, voxels, table = mix_voxels(study.signals, study.targets["target"], n_voxels, SEED)
+    return replace(study, weights=weights, voxels=voxels, voxel_table=table)
 
 
 @cache

@@ -41,6 +41,7 @@ from scipy.io import savemat, wavfile
 
 from .acoustics import RATE, acoustics
 
+SEED, N_VOXELS = 2015, 300
 VERSION = 2  # part of the dataset's identity: raise it with every change of what is written
 TIME = np.arange(2 * RATE) / RATE  # [N] seconds
 # Category -> number of sounds, in the order of the natural-sound study's list of categories.
@@ -192,7 +193,7 @@ def _noise(band: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.fft.irfft(spectrum, len(TIME))
 
 
-def generate(seed: int = 2015, n_voxels: int = 300) -> Phantom:
+def generate(seed: int = SEED, n_voxels: int = N_VOXELS) -> Phantom:
     """Make the whole study; equal arguments give equal bytes.
 
     Every sound has a random generator of its own, seeded by `seed` and its number, and so have components and
@@ -217,7 +218,7 @@ def generate(seed: int = 2015, n_voxels: int = 300) -> Phantom:
     targets.insert(2, "ceiling_realised", realised.round(4))
     low, high = responses.min(0), responses.max(0)
 
-    weights, voxels, voxel_table = _mix_voxels(signals, targets["target"], n_voxels, seed)
+    weights, voxels, voxel_table = mix_voxels(signals, targets["target"], n_voxels, seed)
     return Phantom(
         sounds=sounds,
         stimuli=[f"stim{n}_{kind['name']}" for kind, n in zip(plan, numbers, strict=True)],
@@ -231,7 +232,9 @@ def generate(seed: int = 2015, n_voxels: int = 300) -> Phantom:
     )
 
 
-def _mix_voxels(signals: np.ndarray, components: pd.Series, n: int, seed: int):
+def mix_voxels(
+    signals: np.ndarray, components: pd.Series, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """signals [S, C] @ weights + noise: weights [C, V], responses [S, V, 3] and the table of the voxels."""
     rng = np.random.default_rng([seed, 2])
     place = rng.uniform([0, 0], [60, 40], (n, 2))  # mm on a flat sheet

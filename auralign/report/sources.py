@@ -57,7 +57,7 @@ def datasets(results: Results) -> list[dict]:
     """List the DataLad datasets read: name and state; title, licence and citation where their recipe is there."""
     listed = []
     for path, state in results.provenance.get("datasets", {}).items():
-        listed.append({"name": Path(path).name, "state": state, **_recipe(Path(path))})
+        listed.append({"name": Path(path).name, "state": state, **dict.fromkeys(RECIPE), **_recipe(Path(path))})
     return listed
 
 

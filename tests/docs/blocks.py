@@ -7,7 +7,7 @@ Python is run as it stands. Whole pages take minutes and are run where AURALIGN_
 `<!-- not run: REASON -->`                  it is shown only
 `<!-- file: PATH -->`                       it is saved there, and used by the commands that follow
 `<!-- goes into: PATH -->`                  YAML: with its keys instead of those of PATH, that file must be valid
-`<!-- output, numbers within TOLERANCE -->` what the block of bash before it prints; a line `...` stands for any lines
+`<!-- output, numbers within TOLERANCE -->` what the block before it prints; a line `...` stands for any lines
 ==========================================  ============================================================================
 """
 

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -53,7 +55,9 @@ def test_the_blocks_of_a_page_run_as_printed(page, checkout, quickstart, monkeyp
             (checkout / block.argument).parent.mkdir(parents=True, exist_ok=True)
             (checkout / block.argument).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
-            exec(compile(block.text, str(block), "exec"), names)
+            with redirect_stdout(StringIO()) as said:
+                exec(compile(block.text, str(block), "exec"), names)
+            printed = said.getvalue() or printed
         elif block.language == "bash":
             printed = _run(block, checkout)
 

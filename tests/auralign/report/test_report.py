@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import unescape
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from auralign.report import write_report
 from auralign.report.comparing import compare_results
 from auralign.report.page import labels_of
 from auralign.report.shown import MAX_ROWS, cut, show
-from auralign.report.sources import relative, resolved_config, without_folders
+from auralign.report.sources import datasets, relative, resolved_config, without_folders
 from auralign.report.split_scores import SplitScores
 from auralign.report.wording import signed
 from auralign.runs.compare import run_comparison
@@ -264,3 +265,8 @@ def test_the_kept_library_is_the_one_that_is_named(root):
     assert f"DataTables {version} (MIT" in (TEMPLATES / "report.html.j2").read_text(encoding="utf-8").replace("\n", " ")
     assert f"DataTables {version}," in (TEMPLATES / "vendor" / "README.md").read_text(encoding="utf-8")
     assert b"</script" not in library
+
+
+def test_a_dataset_without_its_recipe_is_listed_by_its_name(tmp_path):
+    results = SimpleNamespace(provenance={"datasets": {str(tmp_path / "mine"): None}})
+    assert datasets(results) == [{"name": "mine", "state": None, "title": None, "licence": None, "citation": None}]
