@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 from sklearn.base import MultiOutputMixin
 from sklearn.metrics.pairwise import euclidean_distances
@@ -119,7 +120,7 @@ def _inner(distances: np.ndarray, gamma: float, folds: list[Fold]) -> list[Inner
 
 
 def fit_kernel_ridge(
-    x: np.ndarray, y: np.ndarray, alphas: np.ndarray, gammas: np.ndarray, cv: Any = "loo", seed: int = 0
+    x: np.ndarray, y: np.ndarray, alphas: ArrayLike, gammas: ArrayLike, cv: Any = "loo", seed: int = 0
 ) -> KernelFit:
     """Minimise ||yc - Kc dual||^2 + alpha dual' Kc dual for every target: dual = (Kc + alpha I)^-1 yc, yc = y - y_mean.
 
@@ -146,21 +147,21 @@ def fit_kernel_ridge(
     ConfigError, DataError
         See `columns.checked` and `resolve_folds`; alphas or gammas are not positive and finite.
     """
-    alphas, gammas = _positive("alphas", alphas), _positive("gammas", gammas)
+    offered, factors = _positive("alphas", alphas), _positive("gammas", gammas)
     x_mean, x_centred, _, _ = checked(x, y, solver="kernel ridge")
     y = np.asarray(y, dtype=np.float64)
     total = x_centred.var(axis=0).sum()
-    gammas = gammas / total if total > 0 else gammas
+    widths = factors / total if total > 0 else factors
     folds = resolve_folds(cv, x_centred, y, seed, "kernel ridge")
     distances, n_targets = _distances(x_centred), y.shape[1]
     alpha, null, y_mean = np.empty((3, n_targets))
     index, best, dual = np.zeros(n_targets, dtype=int), np.full(n_targets, np.inf), np.empty((len(y), n_targets))
-    for number, gamma in enumerate(gammas):
+    for number, gamma in enumerate(widths):
         whole = _decompose(centred_kernel(distances, distances, gamma))
-        inner = [] if folds == "loo" else _inner(distances, gamma, folds)
+        inner = [] if isinstance(folds, str) else _inner(distances, gamma, folds)
         spectra = [whole.eigenvalues, *(fold.decomposition.eigenvalues for fold in inner)]
-        offered = alphas[distinct_alphas(np.concatenate(spectra), alphas)]
-        criterion = leave_one_out(whole, offered) if folds == "loo" else k_fold(inner, offered)
+        tried = offered[distinct_alphas(np.concatenate(spectra), offered)]
+        criterion = leave_one_out(whole, tried) if isinstance(folds, str) else k_fold(inner, tried)
         for block, mean, centred in centred_blocks(y):
             rotated = whole.q.T @ centred
             errors, null[block] = criterion(centred, rotated)
@@ -169,11 +170,11 @@ def fit_kernel_ridge(
             error = errors[chosen, np.arange(errors.shape[1])]
             better = np.flatnonzero((error < best[block]) | (number == 0))
             columns = better + block.start
-            best[columns], alpha[columns], index[columns] = error[better], offered[chosen[better]], number
+            best[columns], alpha[columns], index[columns] = error[better], tried[chosen[better]], number
             dual[:, columns] = whole.q @ (rotated[:, better] / (whole.eigenvalues[:, None] + alpha[columns]))
     r2_dev = 1.0 - np.divide(best, null, out=np.ones(n_targets), where=null > 0)
-    params = [{"gamma": float(gammas[chosen])} for chosen in index]
-    return KernelFit(x_centred, x_mean, gammas, index, alpha, r2_dev, dual, y_mean, params)
+    params = [{"gamma": float(widths[chosen])} for chosen in index]
+    return KernelFit(x_centred, x_mean, widths, index, alpha, r2_dev, dual, y_mean, params)
 
 
 def _positive(name: str, values: Any) -> np.ndarray:

@@ -157,8 +157,9 @@ def predict(
         prediction = found.predict(x_test)
     n_targets = y.shape[1]
     alpha, r2_dev = (np.broadcast_to(np.asarray(v, dtype=float), n_targets) for v in (found.alpha, found.r2_dev))
-    coef = found.coef if plugin.abilities(options).sparse else None
-    return Prediction(prediction, alpha, r2_dev, coef, getattr(found, "params", None))
+    can = plugin.abilities(options)
+    coef, params = found.coef if can.sparse else None, found.params if can.params else None
+    return Prediction(prediction, alpha, r2_dev, coef, params)
 
 
 def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] | None = None) -> BaseEstimator:
@@ -263,7 +264,7 @@ def _restored(settings: dict[str, Any], sha256: str) -> EstimatorOptions:
     return options
 
 
-def _options_of_file(file: Path, kind: str) -> type[EstimatorOptions]:
+def _options_of_file(file: Path, kind: str) -> type[OfFile]:
     """Read a file and make the class of its estimator's options, which have `file` besides.
 
     Raises
@@ -278,7 +279,7 @@ def _options_of_file(file: Path, kind: str) -> type[EstimatorOptions]:
 
 
 @cache
-def _class_of(file: Path, content: bytes, kind: str) -> type[EstimatorOptions]:
+def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
     if kind in registered():
         raise ConfigError(f"{file}: kind: {kind} is registered as {registered()[kind]}; give yours another name.")
     sha256 = hashlib.sha256(content).hexdigest()

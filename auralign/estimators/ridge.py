@@ -125,7 +125,7 @@ def _solve(
     folds = resolve_folds(cv, x, y, seed, "ridge")
     q, eigenvalues = decomposition.q, decomposition.eigenvalues
     mean_competes = unpredictable == "mean" and len(alphas) > 1
-    if folds == "loo":
+    if isinstance(folds, str):
         criterion = partial(leave_one_out, decomposition)
         alphas = alphas[distinct_alphas(eigenvalues, alphas)]
     else:

@@ -79,6 +79,6 @@ def untested(options: Encoding) -> list[str]:
         return []
     return [
         f"above_chance: {', '.join(left_out)} not tested. Permuted responses are fitted as further columns, which "
-        "takes a ridge with `per_target: true`: a lasso would have to be solved anew for each, and estimators that fit "
+        "takes a ridge with `per_target: true`: others would have to be solved anew for each, and estimators that fit "
         "the targets together depend on which columns are beside each other."
     ]

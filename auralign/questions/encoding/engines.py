@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
-from ...estimators.plugin import InnerCv
+from ...estimators.plugin import Can, InnerCv
 from ...estimators.registry import abilities, face, predict
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
@@ -250,7 +250,7 @@ def _fit_split(
 ) -> SplitResult:
     """Fit the development part of (x, y), predict and score the test part."""
     (x_dev, x_test), (y_dev, y_test) = x, y
-    found, can = predict(x_dev, y_dev, x_test, estimator, cv, widths), abilities(estimator)
+    found = predict(x_dev, y_dev, x_test, estimator, cv, widths)
     return SplitResult(
         found.prediction,
         found.alpha,
@@ -267,13 +267,23 @@ def _selected(coef: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def as_json(params: Sequence[dict[str, Any]]) -> list[str]:
-    """Write the hyper-parameters of every target as a text that is the same for the same values."""
-    return [json.dumps(of_target, sort_keys=True, default=_plain) for of_target in params]
+    """Write the hyper-parameters of every target as a text that is the same for the same values.
+
+    Numbers have 12 digits: the last ones of one that is relative to the data differ with the order of sums.
+    """
+    return [
+        json.dumps({key: _plain(value) for key, value in of_target.items()}, sort_keys=True) for of_target in params
+    ]
 
 
 def _plain(value: Any) -> Any:
-    """Turn a number of numpy into Python's; of anything else, such as an estimator, its text says what it is."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+    """Turn a value into what JSON holds; of an estimator, say, its text says what it is."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if np.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 ENGINES = {"julearn": run_julearn, "multitarget": run_multitarget}

@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from auralign.errors import ConfigError, DataError
 from auralign.estimators.elastic_net import ElasticNetExact, fit_elastic_net
 from auralign.estimators.lasso import fit_lassos
+from auralign.estimators.numerics.elastic_path import elastic_path
 
 OPTIONS = {"l1_ratio": [0.2, 0.9], "n_alphas": 12, "eps": 1e-2, "cv": 4, "seed": 2}
 
@@ -94,3 +95,19 @@ def test_says_its_own_name(data):
         fit_elastic_net(x, np.where(np.arange(40)[:, None] == 3, np.nan, y[:, :1]))
     with pytest.raises(ConfigError, match="elastic net: cv must be"):
         fit_elastic_net(x, y, cv=99)
+
+
+@pytest.mark.parametrize("ratio", [0.01, 0.5, 0.999])
+def test_correlated_features_of_any_size_are_solved_exactly(ratio):
+    random = np.random.default_rng(4)
+    common = random.standard_normal((40, 5))
+    x = 1e3 * (common @ random.standard_normal((5, 300)) + 1e-3 * random.standard_normal((40, 300)))
+    x -= x.mean(axis=0)
+    y = common[:, 0] + 0.1 * random.standard_normal(40)
+    y -= y.mean()
+    alphas = np.abs(y @ x).max() / 40 / ratio * np.logspace(0, -4, 30)
+    coefs, gaps = elastic_path(x, y, ratio, alphas)
+    assert np.abs(gaps).max() < 1e-10 and not coefs[:, 0].any() and coefs[:, 5].any()
+    for number in (10, 29):
+        gradient = x.T @ (y - x @ coefs[:, number]) / 40 - alphas[number] * (1 - ratio) * coefs[:, number]
+        assert np.abs(gradient).max() < alphas[number] * ratio * (1 + 1e-6)

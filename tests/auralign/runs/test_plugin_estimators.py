@@ -10,6 +10,9 @@ import pytest
 from auralign.config.reading import read_config
 from auralign.errors import ConfigError
 from auralign.estimators.record import recorded
+from auralign.figures.alphas import alphas
+from auralign.figures.diagnostics import fit_problems
+from auralign.report import page as page_of_report
 from auralign.report import write_report
 from auralign.runs.compare import run_comparison
 from auralign.runs.rerun.changes import check
@@ -77,13 +80,21 @@ def study(inputs, tmp_path_factory):
         shutil.copy(inputs / name, folder / name)
     (folder / "mine.py").write_text(NEAREST, encoding="utf-8")
     (folder / "study.yml").write_text(
-        "name: study\nfeatures: {net: {table: net.tsv}}\ntargets: {kind: table, table: components.tsv}\n"
+        "name: study\nfeatures: {net: {table: net.tsv, layers: [1]}}\ntargets: {kind: table, table: components.tsv}\n"
         "splits: {kind: shuffle, n_splits: 2, train_size: 18, test_size: 12, seed: 1}\n"
         f"estimators:{ESTIMATORS}",
         encoding="utf-8",
     )
     run_comparison(read_config(folder / "study.yml"), folder / "results", n_jobs=2)
     return folder
+
+
+def _only(study, name: str, *labels: str):
+    """Write the comparison with some of its estimators."""
+    text = (study / "study.yml").read_text(encoding="utf-8")
+    rows = [row for row in text.splitlines() if not row.startswith("  ") or row.split(":")[0].strip() in labels]
+    (study / f"{name}.yml").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return study / f"{name}.yml"
 
 
 def test_every_estimator_has_scores_and_what_it_chose(study):
@@ -113,48 +124,54 @@ def test_what_it_can_do_is_recorded_with_the_results(study):
     assert provenance["engines"]["shared"] == "multitarget" and provenance["engines"]["mine"] == "julearn"
 
 
-def test_the_report_needs_no_plugin(study, tmp_path):
+def test_the_report_needs_no_plugin(study, tmp_path, monkeypatch):
+    # two of the figures: those that look at alphas
+    monkeypatch.setattr(
+        page_of_report,
+        "all_figures",
+        lambda of: [alphas(of.scores), fit_problems(of.scores, of.provenance, of.get("selected"), of.get("layers"))],
+    )
     shutil.copytree(study / "results", tmp_path / "results")
     page = write_report([tmp_path / "results"], tmp_path / "report.html").read_text(encoding="utf-8")
     assert "the 4 nearest stimuli" in page and "from 2 values between 0.01 and 1" in page
     assert "alpha l1_ratio ||w||" in page
-    assert (tmp_path / "results" / "figures" / "diagnostics.png").exists()
+    drawn = pd.read_csv(tmp_path / "results" / "figures" / "alphas.tsv", sep="\t")
+    assert set(drawn["estimator"]) == {"ridge", "net", "kernel"}
 
 
 def test_it_can_be_computed_again_and_a_changed_file_is_seen(study, tmp_path):
+    config = _only(study, "few", "kernel", "mine")
+    run_comparison(read_config(config), study / "few", config_file=config)
     shutil.copytree(study, tmp_path / "moved")
-    checked = check(tmp_path / "moved" / "results")
-    assert checked.config.estimators["mine"].file == tmp_path / "moved" / "mine.py"
+    checked = check(tmp_path / "moved" / "few")
+    assert checked.config.estimators["mine"].file == tmp_path / "moved" / "mine.py" and not checked.inputs
     assert recompute(checked).is_reproduced
     (tmp_path / "moved" / "mine.py").write_text(NEAREST.replace(": self.k]", ": 1]"), encoding="utf-8")
-    assert any("mine.py" in line for line in map(str, check(tmp_path / "moved" / "results").changes))
+    changed = check(tmp_path / "moved" / "few")
+    assert ["mine.py" in line for line in changed.inputs] == [True]
+    assert not recompute(changed).is_reproduced
 
 
 def test_engines_agree(study, tmp_path):
-    text = (study / "study.yml").read_text(encoding="utf-8")
     # a support vector machine feels the centring of julearn's pipeline within its tolerance
-    text = text.replace("  svm:", "  svm_:").replace(
-        "estimator: sklearn.svm.SVR, grid: {C: [0.1, 1.0]}", "estimator: sklearn.linear_model.Ridge"
-    )
-    text = "\n".join(line for line in text.splitlines() if "shared:" not in line)
-    tables = []
+    config = _only(study, "engines", *set(LABELS) - {"shared", "svm"})
+    text, tables = config.read_text(encoding="utf-8"), []
     for engine in ("julearn", "multitarget"):
-        (study / f"{engine}.yml").write_text(f"{text}\nengine: {engine}\n", encoding="utf-8")
-        tables.append(run_comparison(read_config(study / f"{engine}.yml"), tmp_path / engine)["scores"])
+        config.write_text(f"{text}engine: {engine}\n", encoding="utf-8")
+        tables.append(run_comparison(read_config(config), tmp_path / engine)["scores"])
     columns = ["r2", "r2_corr", "r2_dev", "alpha"]
     pd.testing.assert_frame_equal(*(table[columns] for table in tables), atol=1e-8, rtol=1e-8)
-    assert tables[0]["params"].equals(tables[1]["params"])
+    pd.testing.assert_series_equal(*(table["params"].fillna("") for table in tables))
 
 
 def test_a_change_of_the_file_is_another_block(study, capsys):
+    config = _only(study, "changed", "ridge", "mine")
+    run_comparison(read_config(config), study / "changed")
     (study / "mine.py").write_text(NEAREST.replace("[:, : self.k]", "[:, : self.k + 1]"), encoding="utf-8")
-    run_comparison(read_config(study / "study.yml"), study / "again")
-    shutil.copytree(study / "again" / ".blocks", study / "third" / ".blocks")
-    (study / "mine.py").write_text(NEAREST, encoding="utf-8")
     capsys.readouterr()
-    run_comparison(read_config(study / "study.yml"), study / "third")
-    n_layers = 3 if "21 of 24" in (said := capsys.readouterr().out) else None
-    assert n_layers == 3, said
+    run_comparison(read_config(config), study / "changed")
+    (study / "mine.py").write_text(NEAREST, encoding="utf-8")
+    assert "1 of 2 blocks are there from an earlier run" in capsys.readouterr().out
 
 
 def test_a_study_takes_the_file_along(study):
