@@ -8,7 +8,7 @@ from .errors import AuralignError
 # (what else is optional is asked for where it is imported: transformers, librosa, distributed)
 MODULES = {
     "features": ("junifer", "torch", "soundfile", "soxr", "huggingface_hub"),
-    "data": ("datalad",),
+    "data": ("datalad", "rocrate"),
     "brain": ("nibabel", "nilearn"),
 }
 

@@ -20,6 +20,9 @@ def main(results: Path, root: Path | None, licence: str | None) -> None:
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
+    from ..extras import require
+
+    require("data", "describing a result")
     from ..runs.rerun.crate import NO_LICENCE, write_crate
 
     click.echo(f"written: {write_crate(results, root, NO_LICENCE if licence is None else licence)}")

@@ -138,6 +138,8 @@ class Plugin:
         What is minimised, in plain signs, for the report.
     references : tuple of str
         Papers of the method, for the report.
+    of_bands : str, optional
+        Name of the estimator that takes the same options and stands in for this one where there are several bands.
     """
 
     name: str
@@ -151,6 +153,7 @@ class Plugin:
     words: Callable[[Any], str] | None = None
     equation: str = ""
     references: tuple[str, ...] = ()
+    of_bands: str | None = None
 
     def abilities(self, options: EstimatorOptions) -> Can:
         """Say what the estimator can do with these options."""

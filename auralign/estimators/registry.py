@@ -100,6 +100,13 @@ def plugin_of(options: EstimatorOptions) -> Plugin:
     return get(options.kind) if brought is None else brought
 
 
+def _plugin(options: EstimatorOptions, widths: tuple[int, ...] | None) -> Plugin:
+    """Return the estimator of some options, or what stands in for it where there are several bands."""
+    plugin = plugin_of(options)
+    several = widths is not None and len(widths) > 1
+    return get(plugin.of_bands) if several and plugin.of_bands is not None else plugin
+
+
 def abilities(options: EstimatorOptions) -> Can:
     """Say what the estimator of some options can do with them."""
     return plugin_of(options).abilities(options)
@@ -136,7 +143,7 @@ def fit(
     widths : tuple of int, optional
         Units of every part of a joined feature set.
     """
-    return plugin_of(options).fit(x, y, options, _inner(options, cv), widths)
+    return _plugin(options, widths).fit(x, y, options, _inner(options, cv), widths)
 
 
 def predict(
@@ -148,7 +155,7 @@ def predict(
     widths: tuple[int, ...] | None = None,
 ) -> Prediction:
     """Fit an estimator as `fit` and predict x_test, shape (n_test, n_units)."""
-    plugin = plugin_of(options)
+    plugin = _plugin(options, widths)
     if plugin.predict is not None:
         found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
         prediction = found.prediction
@@ -166,7 +173,7 @@ def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] 
     """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
     from .face import PluginFace  # with scikit-learn, which who reads options does without
 
-    plugin, cv = plugin_of(options), _inner(options, cv)
+    plugin, cv = _plugin(options, widths), _inner(options, cv)
     return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
 
 

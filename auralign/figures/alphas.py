@@ -70,7 +70,7 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
             own = rows[rows["features"] == name]
             x = layers.place(own) + layers.step * dodge(place, len(looks))
             known = np.isfinite(own["alpha"]).to_numpy()
-            dots = {"color": look.colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
+            dots: dict[str, Any] = {"color": look.colour, "linewidths": 0, "alpha": 0.6, "s": 6, "label": name}
             axis.scatter(x[known], own["alpha"][known], marker=look.marker, **dots)
             if not known.all():
                 crosses: dict[str, Any] = {"marker": "x", "color": look.colour, "s": 6, "lw": 0.7}

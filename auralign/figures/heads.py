@@ -9,7 +9,19 @@ from matplotlib.lines import Line2D
 from ..errors import DataError
 from ..wording import counted
 from .layer_axis import LayerAxis
-from .style import MAX_PANELS, METRICS, Look, feature_looks, grid_columns, handle, panels, shorten, surround, title
+from .style import (
+    MAX_PANELS,
+    METRICS,
+    Look,
+    Share,
+    feature_looks,
+    grid_columns,
+    handle,
+    panels,
+    shorten,
+    surround,
+    title,
+)
 
 # axis, and the rows of its panel
 Panel = tuple[Axes, pd.DataFrame]
@@ -94,7 +106,7 @@ def estimator_panels(data: pd.DataFrame, layers: LayerAxis, own_scale: bool = Fa
     targets, estimators = data["target"].unique(), data["estimator"].unique()
     grid = [(target, estimator) for target in targets for estimator in estimators]
     columns = grid_columns(len(estimators))
-    share_y = ("col" if columns == len(estimators) else False) if own_scale else True
+    share_y: Share = ("col" if columns == len(estimators) else False) if own_scale else True
     height = 26.0 if len(targets) > 1 else 45.0
     figure, axes = panels(len(grid), columns, height, (True, share_y), extra=10.0 + layers.height)
     made = []

@@ -121,9 +121,9 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
         scratch = Path(folder)
         study = load_study(config, scratch, config.needs_categories)
         check_inner_folds(config.estimators, study.splits, study.groups)
-        config = settle_metric(config, study.targets.sizes["repetition"] > 1)
+        settled = settle_metric(config, study.targets.sizes["repetition"] > 1)
         groups: dict[tuple[str, str], list[Job]] = {}
-        for block in plan_blocks(config, study, (out / BLOCKS).absolute(), scratch):
+        for block in plan_blocks(settled, study, (out / BLOCKS).absolute(), scratch):
             groups.setdefault((block.features, block.estimator), []).append(block.job)
         array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
         parts, measured = _parts(groups, scratch, force)
