@@ -22,8 +22,8 @@ def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | No
     """Run the comparison in CONFIG (a file of julearn_configs/).
 
     Writes scores.parquet (every split), summary.tsv, comparisons.tsv (tests), layer_choice.tsv and further tables,
-    measures.parquet (every number once more, in one long table) and provenance.json. An interrupted run goes on where it
-    stopped when it is started again. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+    measures.parquet (every number once more, in one long table) and provenance.json. An interrupted run goes on where
+    it stopped when it is started again. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
 
     \b
     Examples:

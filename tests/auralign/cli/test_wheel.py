@@ -74,7 +74,7 @@ def test_what_the_quickstart_made_becomes_a_study(quickstart, installed, tmp_pat
     assert "auralign quickstart" in told
 
 
-def test_five_commands_lead_from_a_folder_of_wavs_and_a_table_to_a_report(quickstart, installed, tmp_path):
+def test_four_commands_lead_from_a_folder_of_wavs_and_a_table_to_a_report(quickstart, installed, tmp_path):
     """The path of a first-time user: plain files, no dataset, nothing but the wheel."""
     dataset = quickstart[0] / "datalad_dataset" / "phantom"
     responses = read_responses(Targets(kind="components", dataset=dataset))[:N_SOUNDS, :, 0].to_pandas()
