@@ -15,7 +15,7 @@ from . import command
 
 # in the working folder, where the copies of YAML files go
 YAMLS, CONFIGS = Path("junifer_yamls"), Path("julearn_configs")
-PROGRAM = "custom_markers.running.program"
+PROGRAM = "custom_markers.program"
 
 
 @click.group(context_settings=command.HELP)

@@ -1,6 +1,6 @@
 """The program behind `auralign features`: junifer's run and collect in one, and what the markers of a YAML would give.
 
-It is a process of its own (`python -m custom_markers.running.program`), since nothing in auralign imports this package.
+It is a process of its own (`python -m custom_markers.program`), since nothing in auralign imports this package.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from auralign.cli import command
 from auralign.errors import AuralignError, ConfigError, did_you_mean
 from auralign.wording import counted, duration, size
 
-from ..marker.base import AudioMarker
-from ..sounds.audio import AudioError
-from .complaints import message_of
-from .yaml_shape import check_yaml
+from .marker.base import AudioMarker
+from .running.complaints import message_of
+from .running.yaml_shape import check_yaml
+from .sounds.audio import AudioError
 
 # s of noise on which a marker is tried; a network that takes no second is given more
 SECONDS = (1.0, 2.0, 10.0, 30.0)

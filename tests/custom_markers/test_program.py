@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from auralign.errors import AuralignError, ConfigError
-from custom_markers.running.program import main
+from custom_markers.program import main
 
 
 def _program(*arguments) -> str:
