@@ -108,7 +108,7 @@ import sys
 import auralign as au
 
 features = au.read_features("features/quickstart/quickstart.hdf5", marker="small")
-model = au.fit(features[1], au.read_responses("datalad_dataset/phantom"))
+model = au.fit(features[1], au.read_responses("datalad_dataset/phantom", kind="components"))
 au.save_model(model, sys.argv[1])
 model.predict(features[1]).to_csv(sys.argv[2], sep="\t")
 """
