@@ -74,7 +74,7 @@ def test_what_the_quickstart_made_becomes_a_study(quickstart, installed, tmp_pat
     assert "auralign quickstart" in told
 
 
-def test_five_commands_lead_from_a_folder_of_wavs_and_a_table_to_a_report(quickstart, installed, tmp_path):
+def test_four_commands_lead_from_a_folder_of_wavs_and_a_table_to_a_report(quickstart, installed, tmp_path):
     """The path of a first-time user: plain files, no dataset, nothing but the wheel."""
     dataset = quickstart[0] / "datalad_dataset" / "phantom"
     responses = read_responses(Targets(kind="components", dataset=dataset))[:N_SOUNDS, :, 0].to_pandas()
@@ -108,7 +108,7 @@ import sys
 import auralign as au
 
 features = au.read_features("features/quickstart/quickstart.hdf5", marker="small")
-model = au.fit(features[1], au.read_responses("datalad_dataset/phantom"))
+model = au.fit(features[1], au.read_responses("datalad_dataset/phantom", kind="components"))
 au.save_model(model, sys.argv[1])
 model.predict(features[1]).to_csv(sys.argv[2], sep="\t")
 """
