@@ -250,7 +250,8 @@ def _durations(filepath: Path, config: dict[str, Any]) -> list[float] | None:
 
     try:
         with _in_plain_words(filepath):
-            paths = _get_datagrabber(dict(config))._stimuli().values()
+            grabber: Any = _get_datagrabber(dict(config))  # one of another kind has no such method
+            paths = grabber._stimuli().values()
         return [soundfile.info(path).duration for path in paths if path.exists()]
     except (AuralignError, AttributeError, KeyError, RuntimeError, ImportError):
         return None  # what is wrong with the sounds is told when they are extracted

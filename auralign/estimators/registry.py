@@ -181,9 +181,11 @@ def _inner(options: EstimatorOptions, cv: InnerCv) -> InnerCv:
     return getattr(options, "cv", None) if cv is None else cv
 
 
-def origin(options: EstimatorOptions) -> str:
-    """Say where the code of an estimator is: the name of its module, or the path of its file."""
-    return str(options.file) if isinstance(options, OfFile) else registered()[options.kind].partition(":")[0]
+def origin(options: EstimatorOptions, widths: tuple[int, ...] | None = None) -> str:
+    """Say where the code of an estimator is: the name of its module, or the path of its file; `widths` as of `fit`."""
+    if isinstance(options, OfFile):
+        return str(options.file)
+    return registered()[_plugin(options, widths).name].partition(":")[0]
 
 
 def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Path | None = None) -> EstimatorOptions:

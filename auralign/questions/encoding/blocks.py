@@ -61,7 +61,7 @@ class Job(Block):
     @property
     def roots(self) -> tuple[str, ...]:
         """This module, and the estimator's: a change of one estimator leaves the blocks of the others."""
-        return (__name__, origin(self.estimator))
+        return (__name__, origin(self.estimator, self.preparation.widths))
 
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
