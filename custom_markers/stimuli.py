@@ -240,7 +240,7 @@ def _no_dataset(folder: Path, given: str) -> str:
         lines.append(f"Recipes: {', '.join(recipes)}; one of your own: datalad_dataset/README.md.")
         name = "NAME"
     lines.append(
-        f"Build it with: python scripts/build_datasets.py {name} --get    "
+        f"Build it with: auralign data build {name} --get    "
         "(or with --source FOLDER instead of --get, where you have its files in a folder)"
     )
     return "\n".join(lines)

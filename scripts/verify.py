@@ -1,44 +1,8 @@
 #!/usr/bin/env python
-"""Compute a result again and compare."""
-
-import sys
-from pathlib import Path
-
-import click
+"""Compute a result again and compare: `auralign verify`."""
 
 from auralign.cli import command
-from auralign.runs.compare import available_cores
-from auralign.runs.rerun.changes import check, describe_check
-from auralign.runs.rerun.verify import describe_verification, recompute
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("results", type=click.Path(path_type=Path))
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(min=0),
-    default=1e-10,
-    show_default=True,
-    help="Largest absolute difference of a score that counts as none.",
-)
-@click.option("--n-jobs", type=click.IntRange(min=1), default=None, help="Processes; by default one per core.")
-def main(results: Path, tolerance: float, n_jobs: int | None) -> None:
-    """Compute the result in the folder RESULTS again from its provenance.json and say by how much it differs.
-
-    Says which input files, tables, versions and code changed since; computes in a temporary folder, so that nothing in
-    RESULTS changes; prints the largest difference of every score and where it is. Inputs are looked for relative to
-    RESULTS first, so that a study may be moved.
-
-    Exit status: 0 all scores are within the tolerance and no table was changed after the run; 1 not so, or failed; 2
-    wrong usage, 130 interrupted.
-    """
-    checked = check(results)
-    click.echo(describe_check(checked) + "\n")
-    verification = recompute(checked, tolerance, n_jobs or available_cores())
-    click.echo(describe_verification(verification))
-    if checked.tables or not verification.is_reproduced:
-        sys.exit(1)
-
+from auralign.cli.verify import main
 
 if __name__ == "__main__":
     command.run(main)

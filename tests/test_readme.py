@@ -19,7 +19,7 @@ from auralign.inputs.split_options import Splits
 from custom_markers.marker.fields import _parameter_model
 from custom_markers.networks.encodecmae.marker import EncodecMAE
 
-READERS_OWN = ("mine", "my_network", "my_marker", "my_responses", "my_targets")
+READERS_OWN = ("mine", "my_wavs", "my_network", "my_marker", "my_responses", "my_targets")
 EncodecMAEParameters = _parameter_model(EncodecMAE)
 
 

@@ -101,7 +101,7 @@ def split_sizes(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         found = " and ".join(f"{row.n_train}/{row.n_test}" for row in own.itertuples())
         raise DataError(
             f"the scores of split {twice.iloc[0]} are of different numbers of development/test stimuli ({found}) and "
-            "cannot be paired. Run scripts/compare.py again, for all feature sets together."
+            "cannot be paired. Run `auralign run` again, for all feature sets together."
         )
     return sizes["n_train"].to_numpy(dtype=int), sizes["n_test"].to_numpy(dtype=int)
 

@@ -31,7 +31,7 @@ def choose_layers(scores: pd.DataFrame, features: str, estimator: str) -> pd.Dat
     if "r2_dev" not in scores:
         raise DataError(
             "the scores have no column `r2_dev` (r2 inside the development stimuli), by which layers are chosen: they "
-            "are those of an earlier version. Run scripts/compare.py again."
+            "are those of an earlier version. Run `auralign run` again."
         )
     rows = scores[(scores["features"] == features) & (scores["estimator"] == estimator)]
     chosen = rows.sort_values(["r2_dev", "layer"], ascending=[False, True]).drop_duplicates(["target", "split"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import create_model
 
@@ -34,12 +34,14 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
     """
     if task == TASK:
         return Comparison
-    options: Any = get_question(task).options
-    return create_model(
+    options = get_question(task).options
+    # for type checkers the models of all questions look alike: what is run needs `Inputs`, `name` and `scheduler`
+    make: Any = create_model
+    return make(
         f"{options.__name__}Comparison",
         __base__=options,
         __doc__=f"A whole comparison with the task {task}.",
         name=(Name, ...),
-        task=(cast(Any, Literal)[task], ...),
+        task=(Literal[task], ...),
         scheduler=(str | None, None),
     )

@@ -14,7 +14,7 @@ from subprocess import PIPE, run
 from ..errors import DatasetError
 from .recipes import matches
 
-BUILD = "python scripts/build_datasets.py"
+BUILD = "auralign data build"
 IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
             for what, value in {"NAME": "auralign", "EMAIL": "auralign@localhost"}.items()}  # fmt: skip
 KEY = re.compile(r"(?P<backend>[A-Z0-9_]+)(-s(?P<size>\d+))?(-\w+)*--(?P<name>.*)", re.DOTALL)

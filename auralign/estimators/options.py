@@ -16,15 +16,9 @@ InnerFolds = Literal["loo"] | Annotated[int, Field(ge=2)]
 def _expand_alphas(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    parts = value.get("logspace")
-    if not (
-        set(value) == {"logspace"}
-        and isinstance(parts, list)
-        and len(parts) == 3
-        and all(type(part) in (int, float) for part in parts)
-        and np.isfinite(parts).all()
-        and 1 <= parts[2] <= 1000
-    ):
+    parts: Any = value.get("logspace")
+    numbers = isinstance(parts, list) and len(parts) == 3 and all(type(part) in (int, float) for part in parts)
+    if set(value) != {"logspace"} or not numbers or not np.isfinite(parts).all() or not 1 <= parts[2] <= 1000:
         raise ValueError("give a list of numbers, or {logspace: [lowest exponent, highest exponent, how many]}")
     low, high, count = parts
     with np.errstate(over="ignore"):

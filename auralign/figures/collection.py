@@ -8,6 +8,7 @@ import pandas as pd
 from ..analysis.layer_choice import nested_choice
 from ..analysis.series import early_steps, training_series
 from ..analysis.standing import FEWEST_SUBJECTS, nested_values
+from ..extras import require
 from ..runs.predictions import stimulus_predictions
 from ..runs.results import Results
 from .alphas import alphas
@@ -176,6 +177,7 @@ def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.Data
             if own["n_layers"].max() > 1:
                 yield best_layer_map(own, targets, subjects, name=name, layers=layers)
         if vertices is not None:
+            require("brain", "a map on the cortical surface")
             from .surface import surface_maps, voxels_to_surface  # nilearn takes seconds to import
 
             scored = voxels_to_surface(own.rename(columns={"score": "value"}), targets, vertices)

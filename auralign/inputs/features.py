@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..extras import require
 from ..files.identifiers import normal_form, normalise
 from ..files.tabular import number_columns, read_table, refuse_columns, whole_numbers
 from .options import Features
@@ -129,6 +130,7 @@ def _arrange(stimuli: list[str], values: np.ndarray, layer_name: str, metadata: 
 
 def _from_storage(config: Features) -> dict[int, Callable[[], xr.DataArray]]:
     """Open `Audio_<marker>_layerNN` of a collected junifer storage, by layer."""
+    require("features", f"{config.storage}: reading a junifer storage")
     from junifer.storage import HDF5FeatureStorage
 
     path, marker = cast(Path, config.storage), cast(str, config.marker)  # `Features` sees to it

@@ -92,9 +92,7 @@ def _content(path: Path) -> Path:
 
     dataset = path.parent.parent
     if not dataset.is_dir():
-        raise DataError(
-            f"{dataset}: there is no such dataset. Build it with: python scripts/build_datasets.py {dataset.name}"
-        )
+        raise DataError(f"{dataset}: there is no such dataset. Build it with: auralign data build {dataset.name}")
     try:
         fetch(dataset, [path.relative_to(dataset).as_posix()])
     except DatasetError as error:

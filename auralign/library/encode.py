@@ -58,7 +58,7 @@ def encode(
 ) -> Result:
     """Fit every layer on the development stimuli of every split, and score its predictions of the test stimuli.
 
-    `scripts/compare.py` computes its scores with the same functions, so that equal inputs give equal scores.
+    `auralign run` computes its scores with the same functions, so that equal inputs give equal scores.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..config.models import Comparison
+from ..config.models import TASK, Comparison, comparison_model
 from ..config.reading import read_config
 from ..errors import ConfigError
 from ..runs.compare import run_comparison
@@ -54,10 +54,10 @@ def run(
     if isinstance(config, str | Path):
         file = Path(config)
         comparison = read_config(file)
-    elif isinstance(config, Comparison):
-        comparison = config
+    elif isinstance(config, Mapping):
+        comparison = validated(comparison_model(str(config.get("task", TASK))), config, "run")
     else:
-        comparison = validated(Comparison, config, "run")
+        comparison = config
     folder = Path("results") / comparison.name if out is None else Path(out)
     try:
         run_comparison(comparison, folder, n_jobs, force, scheduler, file)

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -69,7 +68,8 @@ class Block(ABC):
     @cached_property
     def key(self) -> str:
         """Hash of the numbers themselves, the settings and the code: of every field but `NOT_IN_KEY`."""
-        names = [one.name for one in fields(cast(Any, self)) if one.name not in NOT_IN_KEY]
+        every = fields(self)  # type: ignore[arg-type]  # all blocks are dataclasses
+        names = [one.name for one in every if one.name not in NOT_IN_KEY]
         return fingerprint({name: getattr(self, name) for name in names})[:32]
 
     def file(self, table: str) -> Path:
@@ -89,6 +89,19 @@ class Block(ABC):
         if not set(self.holds[table]) <= set(found.columns):
             path.unlink(missing_ok=True)
             return None
+        return found
+
+    def need(self, table: str) -> pd.DataFrame:
+        """Read a table of the block, which must be done.
+
+        Raises
+        ------
+        AuralignError
+            The table is not there any more.
+        """
+        found = self.read(table)
+        if found is None:
+            raise AuralignError(f"{self.file(table)}: {self.label}: its results are gone. Run the same command again.")
         return found
 
     @property

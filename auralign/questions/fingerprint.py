@@ -116,8 +116,8 @@ def imported_modules(root: str) -> list[str]:
     packages = (f"{PACKAGE}.", f"{root.partition('.')[0]}.")
     while waiting:
         name = waiting.pop()
-        # a folder of packages that has no module of its own has no origin
         spec = _spec(name)
+        # a folder of packages that has no module of its own has no origin
         if name in found or spec is None or spec.origin is None:
             continue
         found.add(name)

@@ -38,6 +38,8 @@ ALWAYS = ("question", "measure", "value")
 NUMBERS = ("value", "low", "high", "p", "p_fdr")
 # how the columns are stored: a name is stored once per row group
 _STORED = {str: pa.dictionary(pa.int32(), pa.string()), int: pa.int32(), float: pa.float64()}
+# numbers of which there are few different ones
+_REPEATED = ("layer", "time", "lag", "split", "n_train", "n_test")
 _CALLED = {str: "text", int: "whole numbers", float: "numbers"}
 
 
@@ -71,7 +73,7 @@ def to_long(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
             long[dim] = pd.Categorical.from_codes(np.tile(column.cat.codes, times), dtype=column.dtype)
         else:
             long[dim] = np.tile(column.to_numpy(), times)
-    return pd.DataFrame(long)
+    return pd.DataFrame(long, copy=False)
 
 
 def to_wide(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,10 +190,19 @@ class MeasuresFile:
         self._writer = writer
 
     def write(self, question: str, table: pd.DataFrame) -> None:
-        """Write the measures of one block, checked by `check_measures`, as a row group."""
+        """Write the measures of one block, checked by `check_measures`, as a row group.
+
+        Raises
+        ------
+        DataError
+            It has a dim for which the file was not opened.
+        """
         n_rows = len(table)
         if not n_rows:
             return
+        absent = table.columns.difference(self._writer.schema.names)
+        if len(absent):
+            raise DataError(f"measures of {question}: its plan does not list {', '.join(absent)} among its dims.")
         columns = []
         for field in self._writer.schema:
             if field.name == "question":
@@ -229,10 +240,6 @@ def open_measures(
         pq.ParquetWriter(partial, schema, compression="zstd", use_dictionary=[*names, *_REPEATED]) as writer,
     ):
         yield MeasuresFile(writer)
-
-
-# numbers of which there are few different ones
-_REPEATED = ("layer", "time", "lag", "split", "n_train", "n_test")
 
 
 def _array(column: pd.Series, kind: pa.DataType) -> pa.Array:
@@ -305,7 +312,8 @@ def read_measures(path: Path, **filters: Any) -> pd.DataFrame:
     plain = [pa.field(f.name, pa.string()) if pa.types.is_dictionary(f.type) else f for f in schema]
     conditions = [_condition(path, pa.schema(plain), name, wanted) for name, wanted in filters.items()]
     try:
-        table = pq.read_table(path, filters=conditions or None, schema=pa.schema(plain, schema.metadata))
+        # no partitioning: a folder such as `run=1` is a name and no column
+        table = pq.read_table(path, filters=conditions or None, schema=pa.schema(plain), partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error
     empty = [name for name in table.column_names if table.num_rows and table[name].null_count == table.num_rows]
@@ -315,7 +323,7 @@ def read_measures(path: Path, **filters: Any) -> pd.DataFrame:
     return frame.astype({f.name: "int64" for f in table.schema if f.type == pa.int32() and f.name not in gaps})
 
 
-def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[str, str, list]:
+def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[str, str, pa.Array]:
     if name not in schema.names:
         raise DataError(
             f"{path}: there is no column {name!r}.{did_you_mean(name, schema.names)} There are "
@@ -323,10 +331,13 @@ def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[s
         )
     values = list(wanted) if isinstance(wanted, list | tuple | set | np.ndarray | pd.Series | pd.Index) else [wanted]
     kind = schema.field(name).type
-    expected = str if pa.types.is_string(kind) else (int, np.integer) if pa.types.is_integer(kind) else (
-        int, float, np.integer, np.floating)  # fmt: skip
-    wrong = [value for value in values if not isinstance(value, expected) or isinstance(value, bool)]
+    holds = str if pa.types.is_string(kind) else int if pa.types.is_integer(kind) else float
+    fits: dict[type, tuple[type, ...]] = {
+        str: (str,),
+        int: (int, np.integer),
+        float: (int, float, np.integer, np.floating),
+    }
+    wrong = [value for value in values if not isinstance(value, fits[holds]) or isinstance(value, bool)]
     if wrong:
-        called = "text" if expected is str else "whole numbers" if pa.types.is_integer(kind) else "numbers"
-        raise DataError(f"{path}: the column {name!r} holds {called}, not {wrong[0]!r}.")
-    return name, "in", values
+        raise DataError(f"{path}: the column {name!r} holds {_CALLED[holds]}, not {wrong[0]!r}.")
+    return name, "in", pa.array(values, type=kind)

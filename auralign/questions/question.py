@@ -19,6 +19,7 @@ from ..errors import ConfigError, did_you_mean
 from ..inputs.options import Inputs
 
 if TYPE_CHECKING:
+    # what reads a configuration asks here which questions there are, and needs none of these
     import pandas as pd
 
     from ..inputs.study import Study

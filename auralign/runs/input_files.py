@@ -125,7 +125,7 @@ def why_missing(file: Path) -> str | None:
     folder = next((parent for parent in file.parents if parent.is_dir()), Path("/"))
     dataset = next((p for p in (folder, *folder.parents) if (p / ".datalad").is_dir()), None)
     if not any(folder.iterdir()) and folder != dataset:
-        build = f"python scripts/build_datasets.py {folder.name} --root {folder.parent} --get"
+        build = f"auralign data build {folder.name} --root {folder.parent} --get"
         return f"{folder} is empty: datalad get {folder}, or {build}"
     if file.parent.parent.name == "features":
         return "there is no such file: extract the features (junifer run, junifer collect)"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from ..questions.measures import FILE as MEASURES
 from ..questions.measures import check_measures, open_measures
 from ..questions.question import Plan, Question
 from ..wording import counted
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Made:
         """Name of a table's file."""
         return self._files[name]
 
-    def attempt(self, what: str, make: Callable[[], object]) -> object | None:
+    def attempt(self, what: str, make: Callable[[], T]) -> T | None:
         """Make something; where that fails note why, and give None."""
         try:
             return make()
@@ -66,7 +68,11 @@ class Made:
         for error in self.failures.values():
             if not isinstance(error, AuralignError):
                 raise error
-        named = "\n  ".join(f"{what}: {error}" for what, error in self.failures.items())
+        # tables that are made of one another fail together
+        alike: dict[str, list[str]] = {}
+        for what, error in self.failures.items():
+            alike.setdefault(str(error), []).append(what)
+        named = "\n  ".join(f"{', '.join(files)}: {message}" for message, files in alike.items())
         raise type(first)(
             f"{out}: {counted(len(self.failures), 'table')} could not be made; all others are written.\n  {named}"
         ) from first
@@ -81,8 +87,7 @@ def make_tables(plans: dict[Question, Plan]) -> Made:
             table = made.attempt(file, make)
             if table is not None:
                 made.tables[name], made._files[name] = table, file
-        found: Any = made.attempt(f"warnings of {question.name}", plan.found)
-        made.warnings += found or []
+        made.warnings += made.attempt(f"warnings of {question.name}", plan.found) or []
     return made
 
 
@@ -92,6 +97,7 @@ def write_measures(plans: dict[Question, Plan], made: Made, path: Path) -> None:
     dims = {dim for plan in plans.values() for dim in plan.dims}
 
     def write() -> bool:
+        """Write, each table checked by what its question says of itself."""
         with open_measures(path, dims, own) as file:
             for question, plan in plans.items():
                 for table in plan.measures(made.tables):

@@ -226,7 +226,7 @@ def _refuse_other_scores(
     if worst > SAME:
         raise DataError(
             f"{results.folder}: fitting {features}, layer {layer} again gives scores that differ by {worst:.2g} from "
-            "the stored ones, so the inputs have changed since. Run scripts/compare.py again."
+            "the stored ones, so the inputs have changed since. Run `auralign run` again."
         )
 
 

@@ -16,6 +16,9 @@ from threadpoolctl import threadpool_info
 from ..config.models import Comparison
 from ..errors import DataError
 from ..files.checksums import sha256_of
+from ..questions.measures import FILE as MEASURES
+from ..questions.measures import refuse_newer
+from ..questions.question import QUESTIONS
 from .columns import values_sha256
 from .input_files import describe_inputs
 
@@ -166,10 +169,12 @@ def describe_tables(files: Iterable[Path]) -> dict[str, dict[str, str]]:
     """Return checksums of tables by file name, so that changes after a run are seen.
 
     Of parquet tables `values_sha256` (see `columns.values_sha256`), which does not depend on how the file stores them;
-    of others `sha256`, of their bytes.
+    of others, and of measures.parquet with its millions of rows, `sha256`, of their bytes.
     """
     return {
-        file.name: {"values_sha256": values_sha256(file)} if file.suffix == ".parquet" else {"sha256": sha256_of(file)}
+        file.name: {"values_sha256": values_sha256(file)}
+        if file.suffix == ".parquet" and file.name != MEASURES
+        else {"sha256": sha256_of(file)}
         for file in sorted(files)
     }
 
@@ -180,17 +185,33 @@ def read_provenance(results: Path) -> dict:
     Raises
     ------
     DataError
-        There is none, or it cannot be read.
+        There is none, it cannot be read, or is one of a newer version.
     """
     path = results / "provenance.json"
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
         provenance["config"]["name"], provenance["inputs"].items(), provenance["versions"].items()
+        refuse_unknown(path, provenance)
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: the file is missing, so {results} is not a finished result. "
-            "Make it with: python scripts/compare.py <config>"
+            f"{path}: the file is missing, so {results} is not a finished result. Make it with: auralign run <config>"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not the provenance of a result ({error!r}). Run the comparison again.") from error
     return provenance
+
+
+def refuse_unknown(path: Path, provenance: dict) -> None:
+    """Refuse results of a newer version: of a newer contract of the measures, or of a question that is not known here.
+
+    Raises
+    ------
+    DataError
+    """
+    refuse_newer(path, int(provenance.get("schema", 0)))
+    unknown = [name for name in provenance.get("questions", ()) if name not in QUESTIONS]
+    if unknown:
+        raise DataError(
+            f"{path}: results of the question {unknown[0]!r}, which this version does not know; it knows "
+            f"{', '.join(QUESTIONS)}. Update it: pip install --upgrade auralign"
+        )

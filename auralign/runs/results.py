@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from ..errors import DataError
 from ..files.text_tables import open_text
 from ..questions import measures as long_table
-from ..questions.question import QUESTIONS, TableFile, get_question
+from ..questions.question import TableFile, get_question
 from ..scoring.metrics import primary_metric
+from .provenance import refuse_unknown
 
 # names are text whatever they look like: NA and 001 are names
 TEXT = (
@@ -115,7 +116,7 @@ class Results:
         if found is None:
             raise DataError(
                 f"{self._path(table)}: the file is missing. It needs {self._tables[table].brought_by}; then run: "
-                "python scripts/compare.py <config>"
+                "auralign run <config>"
             )
         return found
 
@@ -230,7 +231,7 @@ class Results:
 
 
 def read_results(folder: Path | str) -> Results:
-    """Open a results folder that `scripts/compare.py` wrote.
+    """Open a results folder that `auralign run` wrote.
 
     Parameters
     ----------
@@ -273,13 +274,7 @@ def _read_provenance(folder: Path) -> dict:
     _refuse_missing(path, folder)
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
-        long_table.refuse_newer(path, int(provenance.get("schema", 0)))
-        unknown = [name for name in provenance.get("questions", ()) if name not in QUESTIONS]
-        if unknown:
-            raise DataError(
-                f"{path}: results of the question {unknown[0]!r}, which this version does not know; it knows "
-                f"{', '.join(QUESTIONS)}. Update it: pip install --upgrade auralign"
-            )
+        refuse_unknown(path, provenance)
         for key in ("name", "features"):
             provenance["config"][key]
         for key in ("estimators", "fdr") if "encoding" in provenance.get("questions", ["encoding"]) else ():
@@ -304,8 +299,7 @@ def _first(names: list[str], most: int = 12) -> str:
 def _refuse_missing(path: Path, folder: Path) -> None:
     if not path.exists():
         raise DataError(
-            f"{path}: the file is missing, so {folder} is not a finished result. "
-            "Make it with: python scripts/compare.py <config>"
+            f"{path}: the file is missing, so {folder} is not a finished result. Make it with: auralign run <config>"
         )
 
 

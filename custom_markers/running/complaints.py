@@ -19,7 +19,6 @@ import click
 import junifer
 import ruamel.yaml
 import yaml
-from junifer.markers import BaseMarker
 from junifer.pipeline import PipelineComponentRegistry
 from junifer.utils import raise_error
 
@@ -32,6 +31,8 @@ JUNIFER = Path(junifer.__file__).parent
 RUAMEL = Path(ruamel.yaml.__file__).parent
 OURS = (Path(auralign.__file__).parent, Path(__file__).parents[1])
 THEIRS = (JUNIFER, RUAMEL, Path(click.__file__).parent, Path(sys.executable).parent)
+# what a YAML names under `with:` as a rule
+OWN = (__name__.partition(".")[0],)
 # what a YAML calls the component of each of junifer's steps
 SECTIONS = {"datagrabber": "data grabber", "preprocessing": "preprocessor"}
 BASE_CLASSES = ("BaseMarker", "BaseFeatureStorage", "PandasBaseFeatureStorage", "BasePreprocessor")
@@ -178,7 +179,7 @@ def _missing_module(error: BaseException, frame: FrameType, yaml_file: Path | No
         return None
     near = [file.stem for file in yaml_file.parent.glob("*.py")]
     hint = f" A file beside the YAML is written with its ending: {error.name}.py." if error.name in near else ""
-    return f"with: there is no module {error.name!r} in this environment.{hint}"
+    return f"with: there is no module {error.name!r} in this environment.{hint or did_you_mean(error.name, OWN)}"
 
 
 def _missing_file(error: BaseException, frame: FrameType, yaml_file: Path | None) -> str | None:
@@ -220,6 +221,8 @@ def _marker_of(frames: list[tuple[FrameType, int]]) -> Any:
 
     junifer asks one marker to validate, which prepares all of them: the innermost one is meant.
     """
+    from junifer.markers import BaseMarker  # seconds, which only a run that has failed takes
+
     owners = [frame.f_locals.get("self") for frame, _ in frames]
     # one that could not be made has no name yet
     markers = [owner for owner in owners if isinstance(owner, BaseMarker) and getattr(owner, "name", None)]

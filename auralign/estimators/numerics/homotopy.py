@@ -188,7 +188,7 @@ class _Paths:
         values = self.x.T[columns] - self.x_mean[self.fold[problems], columns][:, None]  # [., n]
         training = self.training[problems]
         active, pinv = self.active[problems, :used], self.pinv[problems, :used]
-        rest, share = values * training, np.zeros((len(problems), used))
+        rest, share = values * training, np.zeros(())
         for _ in range(2):
             part = _times(pinv, rest)
             rest, share = rest - _times_transposed(part, active) * training, share + part

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -119,7 +118,7 @@ def leave_one_out(decomposition: Decomposition, alphas: np.ndarray) -> Criterion
 
 def kfold_errors(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Mean squared error of shuffled inner k-fold cross-validation, averaged over folds: [n_alphas, n_targets]."""
-    folds = cast(list[Fold], resolve_folds(n_folds, x, y, seed, "ridge"))  # of a number
+    folds = as_list(resolve_folds(n_folds, x, y, seed, "ridge"), len(y))
     criterion = k_fold(inner_folds(np.asarray(x), folds), np.asarray(alphas, dtype=np.float64))
     return np.hstack([criterion(centred, centred)[0] for _, _, centred in centred_blocks(np.asarray(y))])
 

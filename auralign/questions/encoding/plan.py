@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ class EncodingPlan(Plan[Encoding]):
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row per features x layer x target x estimator x split."""
-        return _joined([(planned, planned.job.read("scores")) for planned in self.planned], self.study)
+        return _joined([(planned, planned.job.need("scores")) for planned in self.planned], self.study)
 
     @cached_property
     def selected(self) -> pd.DataFrame | None:
@@ -80,7 +80,7 @@ class EncodingPlan(Plan[Encoding]):
         sparse = [planned for planned in self.planned if planned.job.is_sparse]
         if not sparse:
             return None
-        return _joined([(planned, planned.job.read("selected")) for planned in sparse], self.study)
+        return _joined([(planned, planned.job.need("selected")) for planned in sparse], self.study)
 
     def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
         """Say how each of `TABLES` is made."""
@@ -92,7 +92,7 @@ class EncodingPlan(Plan[Encoding]):
 
     def _blocks(self) -> Iterator[pd.DataFrame]:
         for planned in self.planned:
-            scores = cast(pd.DataFrame, planned.job.read("scores"))  # the block is done
+            scores = planned.job.need("scores")
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 

@@ -2,7 +2,7 @@
 
 from ..question import TableFile
 
-_COMPARE = "a run of scripts/compare.py of this version"
+_COMPARE = "a run of `auralign run` of this version"
 _SPARSE = "a sparse estimator (kind: lasso)"
 
 # in the order in which they are looked for

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ...errors import DataError
 from ..columns import Column, column_names, read_column
@@ -114,15 +113,17 @@ class _Rows:
 
 def _where(path: Path, only: Mapping[str, Collection[str]]) -> np.ndarray | slice:
     """Find the rows that have one of some names in each of some columns."""
-    kept = [column for name in only if (column := _is_one_of(read_column(path, name), only[name])) is not None]
-    return np.flatnonzero(np.logical_and.reduce(kept)) if kept else slice(None)
+    kept = [_is_one_of(path, name, names) for name, names in only.items()]
+    return slice(None) if all(one.all() for one in kept) else np.flatnonzero(np.logical_and.reduce(kept))
 
 
-def _is_one_of(column: Column, names: Collection[str]) -> np.ndarray | None:
-    """Tell which rows have one of some names; None where all have."""
-    labels = pd.Series([], dtype=object) if column.labels is None else column.labels
-    wanted = np.append(labels.isin(list(names)), False)
-    return None if wanted[column.values].all() else wanted[column.values]
+def _is_one_of(path: Path, name: str, names: Collection[str]) -> np.ndarray:
+    """Tell which rows have one of some names in a column."""
+    column = read_column(path, name)
+    if column.labels is None:
+        raise DataError(f"{path}: the column {name!r} holds numbers; expected names.")
+    # one more place at the end: that of rows without a name
+    return np.append(column.labels.isin(list(names)), False)[column.values]
 
 
 def compare_tables(

@@ -95,7 +95,7 @@ def test_layers_are_chosen_without_the_test_stimuli():
     assert chosen["r2_corr"].tolist() == [0.1, 0.3]
     with pytest.raises(DataError, match=r"net, ridge: `r2_dev` is undefined in every layer for 1 pairs .* split 1"):
         choose_layers(table[table["layer"] > 0], "net", "ridge")
-    with pytest.raises(DataError, match=r"no column `r2_dev`.*Run scripts/compare\.py again"):
+    with pytest.raises(DataError, match=r"no column `r2_dev`.*Run `auralign run` again"):
         choose_layers(table.drop(columns="r2_dev"), "net", "ridge")
 
 

@@ -123,7 +123,7 @@ def test_it_is_said_how_a_missing_file_is_got(tmp_path):
     assert why_missing(locked) == f"its content is not here: datalad get {locked}"
     assert why_missing(unlocked) == f"its content is not here: datalad get {unlocked}"
     (tmp_path / "phantom").mkdir()
-    assert "build_datasets.py phantom" in why_missing(tmp_path / "phantom" / "data" / "components.mat")
+    assert "auralign data build phantom" in why_missing(tmp_path / "phantom" / "data" / "components.mat")
     assert "datalad get" in why_missing(tmp_path / "phantom" / "data" / "components.mat")
     assert "junifer collect" in why_missing(tmp_path / "features" / "net" / "net.hdf5")
     assert str(tmp_path) in why_missing(tmp_path / "y.tsv")

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import Field
 
+import auralign
 from auralign.config.models import comparison_model
 from auralign.config.reading import read_config
 from auralign.errors import AuralignError, ConfigError, DataError
@@ -21,6 +23,7 @@ from auralign.questions.measures import to_wide
 from auralign.questions.question import Plan, Question, TableFile
 from auralign.report import describe, write_report
 from auralign.runs.compare import run_comparison
+from auralign.runs.dry_run import dry_run_of
 from auralign.runs.rerun.changes import check
 from auralign.runs.rerun.verify import describe_verification, recompute
 from auralign.runs.results import read_results
@@ -83,7 +86,7 @@ class AgreementPlan(Plan):
         """One row per pair of layers and half."""
         tables = []
         for (name, index), block in zip(self.names, self.blocks, strict=True):
-            own = block.read("agreement")
+            own = block.need("agreement")
             other = [self.names[place] for place in own["other"]]
             own["features_b"], own["layer_b"] = [name for name, _ in other], [index for _, index in other]
             tables.append(own.assign(features=name, layer=index).drop(columns="other"))
@@ -127,6 +130,24 @@ class AgreementQuestion(Question):
     def plan(self, options, study, place):
         """Plan one row of the matrix per block."""
         return AgreementPlan(options, study, place)
+
+
+class BesideQuestion(AgreementQuestion):
+    """The same question, asked beside another one, as a section of a comparison would ask it."""
+
+    name = "beside"
+
+    def is_asked(self, options):
+        """Always."""
+        return True
+
+    def plan(self, options, study, place):
+        """Plan with the defaults; the settings stay those of the comparison."""
+        inputs = {name: getattr(options, name) for name in Inputs.model_fields}
+        plan = AgreementPlan(Agreement(**inputs), study, place)
+        plan.options = options
+        plan.broken = lambda: None
+        return plan
 
 
 @pytest.fixture(autouse=True)
@@ -236,6 +257,53 @@ def _fail_on_plain(compute):
         return compute(self)
 
     return compute_or_fail
+
+
+def test_two_questions_share_a_run_its_folder_and_its_verification(small_config, tmp_path, monkeypatch):
+    alone = run_comparison(read_config(small_config), tmp_path / "alone")
+    monkeypatch.setitem(interface.QUESTIONS, "beside", f"{__name__}:BesideQuestion")
+    out = tmp_path / "out"
+    both = run_comparison(read_config(small_config), out, config_file=small_config)
+    pd.testing.assert_frame_equal(both["summary"], alone["summary"])
+    assert _provenance(out)["blocks"]["all"] == 6 + 3 and _provenance(out)["questions"] == ["encoding", "beside"]
+    results = read_results(out)
+    assert set(results.measures()["question"]) == {"encoding", "beside"}
+    # what the other question does not have is not there
+    assert "layer_b" not in results.measures(question="encoding")
+    assert "target" not in results.measures(question="beside")
+    assert results.need("agreement")["features_b"].tolist() == both["agreement"]["features_b"].tolist()
+    assert "beside" in describe(results) and "r2_corr" in describe(results)
+    assert "small" in write_report([out]).read_text(encoding="utf-8")
+    found = recompute(check(out), 0.0)
+    assert found.is_reproduced and list(found.numbers) == ["measures.parquet", "scores.parquet"]
+    # of the measures those of the question that has no table for it
+    assert found.numbers["measures.parquet"].n_rows == 3 * 3 * 3 + 1
+    assert "computed 28 rows of measures.parquet again" in describe_verification(found)
+
+
+def test_a_failing_table_of_encoding_loses_no_other(small_config, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("a mistake of the program")
+
+    monkeypatch.setattr("auralign.questions.encoding.tables.selection_consistency", fail)
+    with pytest.raises(ValueError, match="a mistake of the program"):
+        run_comparison(read_config(small_config), tmp_path / "out")
+    results = read_results(tmp_path / "out")
+    assert results.get("selection") is None and len(results.need("selected")) and len(results.comparisons)
+    assert len(results.measures(measure="r2")) == len(results.scores)
+    assert any("selection.tsv could not be made" in warning for warning in results.provenance["warnings"])
+
+
+def test_it_is_asked_from_python(config, tmp_path):
+    settings = yaml.safe_load(config.read_text())
+    for part in (*settings["features"].values(), settings["targets"]):
+        part["table"] = str(tmp_path / part["table"])
+    results = auralign.run(settings | {"draws": 1}, tmp_path / "out")
+    assert results.questions == ["agreement"] and len(results.measures(measure="agreement")) == 3 * 3
+    with pytest.raises(ConfigError, match="no question 'telepathy'"):
+        auralign.run(settings | {"task": "telepathy"}, tmp_path / "out")
+    with pytest.raises(ConfigError, match="--dry-run is of encoding alone; this comparison asks for agreement"):
+        dry_run_of(read_config(config), tmp_path / "out")
 
 
 def test_its_settings_are_its_own(config, tmp_path):

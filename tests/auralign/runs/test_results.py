@@ -3,11 +3,14 @@
 import json
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from auralign.config.reading import read_config
 from auralign.errors import DataError
+from auralign.questions.measures import SCHEMA, SCHEMA_KEY, to_wide
 from auralign.runs.compare import run_comparison
+from auralign.runs.rerun.changes import check
 from auralign.runs.results import Results, read_results
 
 
@@ -124,3 +127,48 @@ def test_text_of_a_notebook_is_escaped(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
     provenance["config"]["name"] = "<b>"
     assert "<b>" not in Results(folder, provenance, read_results(folder)._read)._repr_html_()
+
+
+def test_measures_are_the_scores_once_more(folder):
+    results = read_results(folder)
+    found = results.measures()
+    assert set(found["measure"]) == {"r2", "r2_corr", "r2_dev", "alpha"} and set(found["question"]) == {"encoding"}
+    wide = to_wide(found)
+    pd.testing.assert_frame_equal(wide[results.scores.columns], results.scores, check_dtype=False)
+    one = results.measures(measure="r2", features="net", layer=1, estimator="lasso", target="second")
+    own = results.scores.query("features == 'net' and layer == 1 and estimator == 'lasso' and target == 'second'")
+    assert one["value"].tolist() == own["r2"].tolist()
+    # one row group per block
+    assert pq.ParquetFile(folder / "measures.parquet").metadata.num_row_groups == 6
+
+
+def test_a_folder_without_measures_makes_them_of_its_tables(folder):
+    results = read_results(folder)
+    made = results.measures(layer=0)
+    (folder / "measures.parquet").unlink()
+    pd.testing.assert_frame_equal(read_results(folder).measures(layer=0), made)
+    with pytest.raises(DataError, match="there is no column 'layers'"):
+        read_results(folder).measures(layers=0)
+
+
+@pytest.mark.parametrize("read", [read_results, check])
+def test_results_of_a_newer_version_are_refused(folder, read):
+    path = folder / "provenance.json"
+    provenance = json.loads(path.read_text())
+    assert provenance["schema"] == SCHEMA and provenance["questions"] == ["encoding"]
+    path.write_text(json.dumps(provenance | {"schema": SCHEMA + 1}))
+    message = (
+        r"provenance\.json: written by a newer version of auralign \(tables of schema 2; this version reads up to 1\)"
+    )
+    with pytest.raises(DataError, match=message):
+        read(folder)
+    path.write_text(json.dumps(provenance | {"questions": ["encoding", "telepathy"]}))
+    with pytest.raises(DataError, match="question 'telepathy', which this version does not know; it knows encoding"):
+        read(folder)
+
+
+def test_a_table_of_a_newer_schema_is_refused(folder):
+    path = folder / "measures.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({SCHEMA_KEY: b"7"}), path)
+    with pytest.raises(DataError, match=r"measures\.parquet: written by a newer version of auralign"):
+        read_results(folder)

@@ -71,6 +71,14 @@ def test_a_folder_of_the_earlier_version_can_be_read_and_reported(study, name, t
     assert results.name in page
 
 
+@pytest.mark.parametrize("name", ["study", "joined"])
+def test_measures_of_a_folder_of_the_earlier_version_are_those_of_today(study, name):
+    old, new = (read_results(study / folder / name).measures() for folder in ("results", "new"))
+    assert not (study / "results" / name / "measures.parquet").exists()
+    pd.testing.assert_frame_equal(old, new, rtol=1e-12, atol=1e-12)
+    assert set(new["subject"]) == {"s1", "s2", "s3"} and "noise_ceiling" in set(new["measure"])
+
+
 def test_a_folder_of_the_earlier_version_can_be_verified(study):
     verification = recompute(check(study / "results" / "joined"), 1e-10, 1)
     assert verification.is_reproduced

@@ -482,7 +482,7 @@ def test_a_wrong_parameter_is_named(make_yaml, untrained, marker, expected):
 @pytest.mark.parametrize(
     ("grabber", "expected"),
     [
-        ({"dataset": "nowhere"}, r"there is no dataset at .*/nowhere .*build_datasets\.py nowhere"),
+        ({"dataset": "nowhere"}, r"there is no dataset at .*/nowhere .*auralign data build nowhere"),
         ({"pattern": "*.wav"}, r"must hold \{stimulus\} exactly once"),
         ({"pattern": "set*/{stimulus}.wav"}, r"may hold no wildcard"),
         ({"pattern": "{stimulus}.flac"}, r"no file of .*/sounds matches the pattern '\{stimulus\}\.flac'"),

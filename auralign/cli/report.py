@@ -1,0 +1,30 @@
+"""`auralign report`, which is also scripts/report.py: the page of one or several results."""
+
+from pathlib import Path
+
+import click
+
+from . import command
+
+
+@click.command(context_settings=command.HELP)
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The page; by default report.html in the first folder.")
+def main(results: tuple[Path, ...], out: Path | None) -> None:
+    """Write report.html, one self-contained page, and figures/ (SVG, PNG, data) for the folders RESULTS.
+
+    Several folders make one page that compares them.
+
+    \b
+    Examples:
+      auralign report results/quickstart
+      auralign report results/first results/second --out both.html
+
+    Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    from ..report import describe, read_results, write_report
+
+    page = write_report(list(results), out)
+    for folder in results:
+        click.echo(describe(read_results(folder)))
+    click.echo(f"\nreport: {page}")

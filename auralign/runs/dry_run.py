@@ -1,0 +1,232 @@
+"""What a comparison would compute, what is there already, how long it takes and how much it needs: nothing is kept."""
+
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..config.models import Comparison
+from ..errors import ConfigError
+from ..inputs.arrays import store_array
+from ..inputs.study import load_study
+from ..questions.block import compute_block
+from ..questions.encoding.blocks import Job
+from ..questions.encoding.engines import check_inner_folds
+from ..questions.encoding.options import settle_metric
+from ..questions.encoding.plan import plan_blocks
+from ..questions.question import questions_of
+from ..wording import counted, duration, size
+from .compare import BLOCKS
+
+# s that measuring takes at most, about; estimators that are not measured by then are told by their size
+PATIENCE = 20.0
+# of more targets, estimators that select features (which takes long for each) are measured on so many
+MEASURED_TARGETS = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """The blocks of one feature set and one estimator.
+
+    Attributes
+    ----------
+    features, estimator : str
+    layers, done : int
+        Blocks, and how many of them are there from an earlier run.
+    n_units : int
+        Units of all layers that are missing together.
+    seconds : float
+        One process's time for the missing blocks, s.
+    n_bytes : float
+        Of their results.
+    is_measured : bool
+        By one split of one of its blocks; else by the size, from the estimator's nearest block that was measured.
+    """
+
+    features: str
+    estimator: str
+    layers: int
+    done: int
+    n_units: int
+    seconds: float
+    n_bytes: float
+    is_measured: bool
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would be.
+
+    Attributes
+    ----------
+    name : str
+    out : Path
+    n_stimuli, n_targets, n_repetitions, n_splits, n_jobs : int
+    parts : list of Part
+    array_bytes : int
+        Of the arrays that lie beside the blocks while a run goes on.
+    process_bytes : int or None
+        Largest memory of a process that computed some blocks; None where nothing was measured.
+    warnings : list of str
+        What the readers of the inputs found.
+    """
+
+    name: str
+    out: Path
+    n_stimuli: int
+    n_targets: int
+    n_repetitions: int
+    n_splits: int
+    n_jobs: int
+    parts: list[Part]
+    array_bytes: int
+    process_bytes: int | None
+    warnings: list[str]
+
+    @property
+    def missing(self) -> int:
+        """Blocks that would be computed."""
+        return sum(part.layers - part.done for part in self.parts)
+
+    @property
+    def seconds(self) -> float:
+        """How long the blocks take with `n_jobs` processes, s; tables, tests and reading come on top."""
+        return sum(part.seconds for part in self.parts) / max(1, min(self.n_jobs, self.missing))
+
+
+def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = False) -> DryRun:
+    """Read the inputs of a comparison, plan its blocks, and measure some of them in a temporary folder.
+
+    Parameters
+    ----------
+    config : Comparison
+    out : Path
+        Where the results would go; blocks that are there are not computed again.
+    n_jobs : int
+        Processes of this machine.
+    force : bool
+        Count every block as missing.
+
+    Raises
+    ------
+    AuralignError
+        As `run_comparison`, where the inputs do not fit.
+    """
+    others = [question.name for question in questions_of(config) if question.name != "encoding"]
+    if others:
+        raise ConfigError(f"--dry-run is of encoding alone; this comparison asks for {', '.join(others)}.")
+    with tempfile.TemporaryDirectory(prefix="auralign-") as folder:
+        scratch = Path(folder)
+        study = load_study(config, scratch, config.needs_categories)
+        check_inner_folds(config.estimators, study.splits, study.groups)
+        settled = settle_metric(config, study.targets.sizes["repetition"] > 1)
+        groups: dict[tuple[str, str], list[Job]] = {}
+        for block in plan_blocks(settled, study, (out / BLOCKS).absolute(), scratch):
+            groups.setdefault((block.features, block.estimator), []).append(block.job)
+        array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
+        parts, measured = _parts(groups, scratch, force)
+    return DryRun(
+        name=config.name,
+        out=out,
+        n_stimuli=len(study.stimuli),
+        n_targets=study.targets.sizes["target"],
+        n_repetitions=study.targets.sizes["repetition"],
+        n_splits=len(study.splits),
+        n_jobs=n_jobs,
+        parts=parts,
+        array_bytes=array_bytes,
+        process_bytes=_peak_memory() if measured else None,
+        warnings=study.warnings,
+    )
+
+
+def _parts(groups: dict[tuple[str, str], list[Job]], scratch: Path, force: bool) -> tuple[list[Part], bool]:
+    """Estimate every feature set and estimator, small ones first, so that much is measured in little time."""
+    missing = {pair: [job for job in jobs if force or not job.is_done] for pair, jobs in groups.items()}
+    # by estimator, of what was measured last: s for one unit, bytes of one block
+    rates: dict[str, tuple[float, float]] = {}
+    found, started = {}, time.perf_counter()
+    for (features, estimator), jobs in sorted(missing.items(), key=lambda item: sum(map(_units, item[1]))):
+        n_units = sum(map(_units, jobs))
+        # of many layers the middle one: depth does not matter, units may
+        is_measured = bool(jobs) and (estimator not in rates or time.perf_counter() - started < PATIENCE)
+        if is_measured:
+            job = sorted(jobs, key=_units)[len(jobs) // 2]
+            if not rates:
+                _measure(job, scratch)  # the first time, libraries are loaded
+            seconds, n_bytes = _measure(job, scratch)
+            rates[estimator] = seconds / _units(job), n_bytes
+        per_unit, per_block = rates[estimator] if jobs else (0.0, 0.0)
+        total = len(groups[features, estimator])
+        found[features, estimator] = Part(
+            features,
+            estimator,
+            total,
+            total - len(jobs),
+            n_units,
+            per_unit * n_units,
+            per_block * len(jobs),
+            is_measured,
+        )
+    return [found[pair] for pair in groups], bool(rates)
+
+
+def _measure(job: Job, scratch: Path) -> tuple[float, float]:
+    """Compute one split of a block: seconds and bytes of the whole block."""
+    n_targets, times = job.responses.shape[1], float(len(job.splits))
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        one = replace(job, splits=job.splits[:1], folder=Path(folder), scratch=Path(folder))
+        if job.is_sparse and n_targets > MEASURED_TARGETS:
+            one = replace(one, responses=store_array(job.responses.load(slice(0, MEASURED_TARGETS)), scratch))
+            times *= n_targets / MEASURED_TARGETS
+        started = time.perf_counter()
+        compute_block(one)
+        seconds = time.perf_counter() - started
+        n_bytes = sum(path.stat().st_size for path in Path(folder).iterdir())
+    return seconds * times, n_bytes * times
+
+
+def _units(job: Job) -> int:
+    return sum(band.shape[1] for band in job.bands)
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has had, bytes: kB on Linux, bytes on macOS."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def describe_dry_run(run: DryRun) -> str:
+    """Say what a run would compute, how long it takes and how much it needs."""
+    repeated = f", {run.n_repetitions} repetitions each" if run.n_repetitions > 1 else ""
+    total = sum(part.layers for part in run.parts)
+    lines = [
+        f"{run.name}: {counted(run.n_stimuli, 'stimulus')}, {counted(run.n_targets, 'target')}{repeated}, "
+        f"{counted(run.n_splits, 'split')}; results go to {run.out}",
+        *run.warnings,
+        "",
+    ]
+    width = max(len(f"{part.features} {part.estimator}") for part in run.parts)
+    for part in run.parts:
+        there = f", {part.done} there already" if part.done else ""
+        how = "" if part.layers == part.done else f": about {duration(part.seconds)} of one process"
+        how += "" if part.is_measured or part.layers == part.done else " (by its size)"
+        lines.append(f"  {f'{part.features} {part.estimator}':{width}s}  {counted(part.layers, 'layer')}{there}{how}")
+    lines += ["", f"to compute: {run.missing} of {counted(total, 'block')}"]
+    if not run.missing:
+        return "\n".join([*lines, "time: seconds, only tables and tests are made again"])
+    by_size = sum(not part.is_measured and part.done < part.layers for part in run.parts)
+    ground = "measured: one split of one block of each line"
+    if by_size:
+        ground += f" but {by_size}, told by the size"
+    n_bytes = sum(part.n_bytes for part in run.parts)
+    lines += [
+        f"time: about {duration(run.seconds)} with --n-jobs {run.n_jobs}, and tables and tests",
+        f"      ({ground}, with this machine as busy as it is)",
+        f"disk: about {size(n_bytes)} of results; while it runs, {size(run.array_bytes)} of arrays more",
+    ]
+    if run.process_bytes is not None:
+        lines.append(f"memory: about {size(run.process_bytes)} for each process (the most that measuring took)")
+    return "\n".join([*lines, "nothing was written; without --dry-run it is computed"])

@@ -1,0 +1,80 @@
+"""`auralign features`: the program of the markers as a process of its own, and the lists that need none."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+from scipy.io import wavfile
+
+from auralign.cli.app import main
+from auralign.cli.features import kinds
+
+YAML = """
+with: custom_markers
+workdir: /tmp
+datagrabber: {kind: AudioStimuli, dataset: wavs, pattern: "{stimulus}.wav"}
+markers: [{name: mel, kind: LogMel, n_mels: 16}]
+storage: {kind: HDF5FeatureStorage, uri: out/mine.hdf5}
+"""
+
+
+def _auralign(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    code = "from auralign.cli.app import entry; entry()"
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def test_run_extracts_and_collects_with_progress_and_says_where(tmp_path):
+    (tmp_path / "wavs").mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        wavfile.write(tmp_path / "wavs" / f"{name}.wav", 24000, (3000 * random.standard_normal(24000)).astype(np.int16))
+    (tmp_path / "mine.yml").write_text(YAML)
+    done = _auralign("features", "run", "mine.yml", "--threads", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    mel, features = done.stdout.splitlines()
+    assert mel == "mel: 1 layer of 3 sounds"
+    assert re.fullmatch(r"features: out/mine.hdf5 \([\d.]+ kB, .* m?s\)", features)
+    assert "3/3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_typo_in_the_first_line_is_one_sentence(tmp_path):
+    """Before `with: custom_markers` is read, nothing of ours is in a `junifer run`."""
+    (tmp_path / "mine.yml").write_text(YAML.replace("with: custom_markers", "with: custom_marker"))
+    done = _auralign("features", "run", "mine.yml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: mine.yml: with: there is no module 'custom_marker' in this environment. Did you mean custom_markers?\n"
+    )
+
+
+def test_the_list_names_every_yaml_and_every_kind_of_marker(root):
+    import custom_markers
+
+    done = CliRunner().invoke(main, ["features", "list"])
+    assert done.exit_code == 0, done.output
+    for path in (root / "junifer_yamls").glob("*.yml"):
+        assert re.search(rf"^  {path.stem} +\w", done.output, re.MULTILINE)
+    assert set(kinds()) == set(custom_markers.__all__) - {"AudioStimuli"}
+    assert all(line.endswith(".") for line in kinds().values())
+
+
+def test_copy_brings_a_yaml_and_the_comparisons_that_read_its_features(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["features", "list", "--copy", "quickstart"])
+    assert done.output.splitlines() == [
+        "junifer_yamls/quickstart.yml",
+        "julearn_configs/phantom_voxels.yml",
+        "julearn_configs/quickstart.yml",
+    ]
+    Path("junifer_yamls/quickstart.yml").write_text("mine")
+    CliRunner().invoke(main, ["features", "list", "--copy", "quickstart"])
+    assert Path("junifer_yamls/quickstart.yml").read_text() == "mine"
+    refused = CliRunner().invoke(main, ["features", "list", "--copy", "quick"])
+    assert refused.exit_code == 2
+    assert "--copy quick: no such YAML. Did you mean quickstart?" in refused.output
