@@ -17,6 +17,7 @@ ALL = SOLVERS | PICTURES | NETWORKS | TABLES | ATLASES | {"h5py", "scipy", "juni
 # by module: what is not needed for it
 NOT_NEEDED = {
     "auralign": ALL | {"numpy", "pydantic", "yaml"},
+    "auralign.cli.app": ALL,
     "auralign.cli.command": ALL,
     # whatever a YAML says is checked by pydantic and numpy
     "auralign.config.reading": ALL,

@@ -59,7 +59,7 @@ class FigureOf:
     def dark_figure(self) -> Figure:
         """The same figure in colours for a dark page (`contrast.darken`), its panels at the same places."""
         figure = self.draw(self.data)
-        figure.set_layout_engine(None)
+        _keep_places(figure)
         for axis, light in zip(figure.axes, self.figure.axes, strict=True):
             axis.set_position(light.get_position(original=True))
         return darken(figure)
@@ -119,8 +119,16 @@ class FigureOf:
 def _laid_out(figure: Figure) -> Figure:
     """Lay a figure out and fix the places of its panels."""
     figure.draw_without_rendering()
-    # none at all, not even one that does nothing: matplotlib would draw twice whenever the figure is saved
-    figure.set_layout_engine(None)
+    _keep_places(figure)
     for axis in figure.axes:
         axis.set_position(np.round(axis.get_position(original=True).bounds, 6))
     return figure
+
+
+def _keep_places(figure: Figure) -> None:
+    """Leave a figure without layout, whatever a user's matplotlibrc says.
+
+    Not even one that does nothing (`"none"`): matplotlib would draw twice whenever the figure is saved.
+    """
+    with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)

@@ -332,8 +332,12 @@ def _condition(path: Path, schema: pa.Schema, name: str, wanted: Any) -> tuple[s
     values = list(wanted) if isinstance(wanted, list | tuple | set | np.ndarray | pd.Series | pd.Index) else [wanted]
     kind = schema.field(name).type
     holds = str if pa.types.is_string(kind) else int if pa.types.is_integer(kind) else float
-    fitting: Any = {str: str, int: (int, np.integer), float: (int, float, np.integer, np.floating)}[holds]
-    wrong = [value for value in values if not isinstance(value, fitting) or isinstance(value, bool)]
+    fits: dict[type, tuple[type, ...]] = {
+        str: (str,),
+        int: (int, np.integer),
+        float: (int, float, np.integer, np.floating),
+    }
+    wrong = [value for value in values if not isinstance(value, fits[holds]) or isinstance(value, bool)]
     if wrong:
         raise DataError(f"{path}: the column {name!r} holds {_CALLED[holds]}, not {wrong[0]!r}.")
     return name, "in", pa.array(values, type=kind)
