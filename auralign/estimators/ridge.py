@@ -274,33 +274,16 @@ class RidgeExact(MultiOutputMixin, Face):
         return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
 
 
-# the plug-in: of several bands (a joined feature set) ridge is banded ridge
-
-
-def _banded(widths: tuple[int, ...] | None):
-    """Import the banded solvers, which are made of these, where there are several bands; else None."""
-    if widths is None or len(widths) == 1:
-        return None
-    from . import banded_ridge
-
-    return banded_ridge
-
-
-def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None):
-    banded, keys = _banded(widths), options.solver_options(cv)
-    return fit_ridge(x, y, **keys) if banded is None else banded.fit_banded_ridge(x, y, widths, **keys)
+def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths=None) -> RidgeFit:
+    return fit_ridge(x, y, **options.solver_options(cv))
 
 
 def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: Ridge, cv: InnerCv, widths=None):
-    banded, keys = _banded(widths), options.solver_options(cv)
-    if banded is None:
-        return predict_ridge(x, y, x_test, **keys)
-    return banded.predict_banded_ridge(x, y, x_test, widths, **keys)
+    return predict_ridge(x, y, x_test, **options.solver_options(cv))
 
 
-def _face(options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None) -> Face:
-    banded, keys = _banded(widths), options.solver_options(cv)
-    return RidgeExact(**keys) if banded is None else banded.BandedRidgeExact(list(widths or ()), **keys)
+def _face(options: Ridge, cv: InnerCv, widths=None) -> RidgeExact:
+    return RidgeExact(**options.solver_options(cv))
 
 
 def can(options: RidgeKeys) -> Can:
@@ -334,4 +317,4 @@ def words(options: RidgeKeys) -> str:
     return text
 
 
-PLUGIN = Plugin("ridge", Ridge, _fit, can, _face, _predict, grid, single, words)
+PLUGIN = Plugin("ridge", Ridge, _fit, can, _face, _predict, grid, single, words, of_bands="banded_ridge")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import DataError
 from .decomposition import EPS, ROUNDING, Decomposition, decompose
-from .folds import Fold, as_list, resolve_folds
+from .folds import Fold, resolve_folds
 
 # targets per block, and rows of one matrix product (several alphas at a time): large enough for the product's full
 # speed, small enough for the processor's cache

@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -143,8 +143,8 @@ def run_julearn(
         data = pd.concat([data, pd.DataFrame(removal.confounds, columns=confounds)], axis=1)
     # the folds of groups are those of one split, so that each split has a pipeline of its own
     parts = [splits] if groups is None else [[split] for split in splits]
-    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
     can = abilities(estimator)
+    per_target: list[list[SplitResult]] = [[] for _ in range(y.shape[1])]
     for part in parts:
         model = face(estimator, inner_cv(estimator, groups, part[0]), preparation.widths)
         for target, results in enumerate(per_target):
@@ -154,20 +154,17 @@ def run_julearn(
                 # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
                 run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
                 raise
-    return [
-        SplitResult(
-            prediction=np.column_stack([target[number].prediction for target in per_target]),
-            **{
-                score: np.concatenate([getattr(target[number], score) for target in per_target])
-                for score in ("alpha", "r2_dev", "r2", "r2_corr")
-            },
-            **{
-                chosen: cast(Any, [getattr(target[number], chosen)[0] for target in per_target] if asked else None)
-                for chosen, asked in (("selected", can.sparse), ("params", can.params))
-            },
-        )
-        for number in range(len(splits))
-    ]
+    return [_beside([target[number] for target in per_target], can) for number in range(len(splits))]
+
+
+def _beside(targets: list[SplitResult], can: Can) -> SplitResult:
+    """Put the results of single targets beside each other."""
+    chosen: dict[str, Any] = {
+        name: [getattr(target, name)[0] for target in targets] if asked else None
+        for name, asked in (("selected", can.sparse), ("params", can.params))
+    }
+    scores = (np.concatenate([getattr(one, name) for one in targets]) for name in ("alpha", "r2_dev", "r2", "r2_corr"))
+    return SplitResult(np.column_stack([target.prediction for target in targets]), *scores, **chosen)
 
 
 def _julearn_target(
@@ -257,8 +254,8 @@ def _fit_split(
         found.r2_dev,
         r2(y_test, found.prediction),
         r2_corr(y_test, found.prediction),
-        _selected(found.coef) if can.sparse and found.coef is not None else None,
-        as_json(found.params) if can.params and found.params is not None else None,
+        None if found.coef is None else _selected(found.coef),
+        None if found.params is None else as_json(found.params),
     )
 
 
