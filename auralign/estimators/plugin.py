@@ -130,6 +130,8 @@ class Plugin:
     grid : callable, optional
         `grid(options)`: the alphas on offer, ascending, where they do not depend on the data, so that their ends can be
         warned of.
+    of_bands : str
+        Name of the estimator that takes the place of this one, with the same options, on a joined feature set.
     single : callable, optional
         `single(options)`: the options for a single repetition, which may be too noisy to be predicted alone.
     words : callable, optional
@@ -138,8 +140,6 @@ class Plugin:
         What is minimised, in plain signs, for the report.
     references : tuple of str
         Papers of the method, for the report.
-    of_bands : str, optional
-        Name of the estimator that takes the same options and stands in for this one where there are several bands.
     """
 
     name: str
@@ -153,7 +153,7 @@ class Plugin:
     words: Callable[[Any], str] | None = None
     equation: str = ""
     references: tuple[str, ...] = ()
-    of_bands: str | None = None
+    of_bands: str = ""
 
     def abilities(self, options: EstimatorOptions) -> Can:
         """Say what the estimator can do with these options."""

@@ -100,13 +100,6 @@ def plugin_of(options: EstimatorOptions) -> Plugin:
     return get(options.kind) if brought is None else brought
 
 
-def _plugin(options: EstimatorOptions, widths: tuple[int, ...] | None) -> Plugin:
-    """Return the estimator of some options, or what stands in for it where there are several bands."""
-    plugin = plugin_of(options)
-    several = widths is not None and len(widths) > 1
-    return get(plugin.of_bands) if several and plugin.of_bands is not None else plugin
-
-
 def abilities(options: EstimatorOptions) -> Can:
     """Say what the estimator of some options can do with them."""
     return plugin_of(options).abilities(options)
@@ -143,7 +136,7 @@ def fit(
     widths : tuple of int, optional
         Units of every part of a joined feature set.
     """
-    return _plugin(options, widths).fit(x, y, options, _inner(options, cv), widths)
+    return _plugin_for(options, widths).fit(x, y, options, _inner(options, cv), widths)
 
 
 def predict(
@@ -155,7 +148,7 @@ def predict(
     widths: tuple[int, ...] | None = None,
 ) -> Prediction:
     """Fit an estimator as `fit` and predict x_test, shape (n_test, n_units)."""
-    plugin = _plugin(options, widths)
+    plugin = _plugin_for(options, widths)
     if plugin.predict is not None:
         found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
         prediction = found.prediction
@@ -173,19 +166,34 @@ def face(options: EstimatorOptions, cv: InnerCv = None, widths: tuple[int, ...] 
     """Make the scikit-learn estimator of some options; `cv` and `widths` as of `fit`."""
     from .face import PluginFace  # with scikit-learn, which who reads options does without
 
-    plugin, cv = _plugin(options, widths), _inner(options, cv)
+    plugin, cv = _plugin_for(options, widths), _inner(options, cv)
     return PluginFace(plugin, options, cv, widths) if plugin.face is None else plugin.face(options, cv, widths)
+
+
+def _plugin_for(options: EstimatorOptions, widths: tuple[int, ...] | None) -> Plugin:
+    """Return the estimator that fits features of so many bands."""
+    plugin = plugin_of(options)
+    several = widths is not None and len(widths) > 1
+    return get(plugin.of_bands) if several and plugin.of_bands else plugin
 
 
 def _inner(options: EstimatorOptions, cv: InnerCv) -> InnerCv:
     return getattr(options, "cv", None) if cv is None else cv
 
 
-def origin(options: EstimatorOptions, widths: tuple[int, ...] | None = None) -> str:
-    """Say where the code of an estimator is: the name of its module, or the path of its file; `widths` as of `fit`."""
-    if isinstance(options, OfFile):
-        return str(options.file)
-    return registered()[_plugin(options, widths).name].partition(":")[0]
+def origin(options: EstimatorOptions) -> str:
+    """Say where the code of an estimator is: the name of its module, or the path of its file."""
+    return str(options.file) if isinstance(options, OfFile) else _module(options.kind)
+
+
+def origins(options: EstimatorOptions) -> tuple[str, ...]:
+    """List where the code is that may fit with these options: also that of the estimator for several bands."""
+    of_bands = plugin_of(options).of_bands
+    return (origin(options), *([_module(of_bands)] if of_bands else []))
+
+
+def _module(kind: str) -> str:
+    return registered()[kind].partition(":")[0]
 
 
 def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Path | None = None) -> EstimatorOptions:

@@ -274,7 +274,7 @@ class RidgeExact(MultiOutputMixin, Face):
         return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
 
 
-def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None) -> RidgeFit:
+def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths=None) -> RidgeFit:
     return fit_ridge(x, y, **options.solver_options(cv))
 
 
@@ -282,7 +282,7 @@ def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: Ridge, c
     return predict_ridge(x, y, x_test, **options.solver_options(cv))
 
 
-def _face(options: Ridge, cv: InnerCv, widths: tuple[int, ...] | None = None) -> RidgeExact:
+def _face(options: Ridge, cv: InnerCv, widths=None) -> RidgeExact:
     return RidgeExact(**options.solver_options(cv))
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -171,7 +172,7 @@ def joint_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tup
     scale = np.sqrt((y**2).mean()) or 1.0
     scaled = y / scale
     # the sizes depend on Y only by YY': of more targets than stimuli, n x n numbers with the same YY' do
-    small = np.asarray(np.linalg.qr(scaled.T, mode="r")).T if y.shape[1] > len(y) else scaled
+    small = cast(np.ndarray, np.linalg.qr(scaled.T, mode="r")).T if y.shape[1] > len(y) else scaled
     size = np.zeros(len(kept))
     for alpha in alphas:
         lam = alpha * len(y) / scale

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from ...errors import DataError
 from .decomposition import EPS, ROUNDING, Decomposition, decompose
-from .folds import Fold, as_list, resolve_folds
+from .folds import Fold, resolve_folds
 
 # targets per block, and rows of one matrix product (several alphas at a time): large enough for the product's full
 # speed, small enough for the processor's cache
@@ -118,7 +119,7 @@ def leave_one_out(decomposition: Decomposition, alphas: np.ndarray) -> Criterion
 
 def kfold_errors(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Mean squared error of shuffled inner k-fold cross-validation, averaged over folds: [n_alphas, n_targets]."""
-    folds = as_list(resolve_folds(n_folds, x, y, seed, "ridge"), len(y))
+    folds = cast(list[Fold], resolve_folds(n_folds, x, y, seed, "ridge"))  # of a number
     criterion = k_fold(inner_folds(np.asarray(x), folds), np.asarray(alphas, dtype=np.float64))
     return np.hstack([criterion(centred, centred)[0] for _, _, centred in centred_blocks(np.asarray(y))])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...estimators.registry import abilities, origin
+from ...estimators.registry import abilities, origins
 from ...inputs.arrays import StoredArray
 from ..block import Block
 from ..preparation import Preparation, Split, joined_bands
@@ -61,7 +61,7 @@ class Job(Block):
     @property
     def roots(self) -> tuple[str, ...]:
         """This module, and the estimator's: a change of one estimator leaves the blocks of the others."""
-        return (__name__, origin(self.estimator, self.preparation.widths))
+        return (__name__, *origins(self.estimator))
 
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
