@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .options import EstimatorOptions
 from .plugin import Fitted, InnerCv, Plugin
+from .returned import named, refuse_wrong_fit, refuse_wrong_prediction
 
 
 class Face(RegressorMixin, BaseEstimator):
@@ -44,11 +45,12 @@ class Face(RegressorMixin, BaseEstimator):
                 return value
             return value[0] if np.ndim(value) > 1 or isinstance(value[0], dict) else float(value[0])
 
+        self.one_target_ = one_target
         self.alpha_, self.r2_dev_ = of_target(fit.alpha), of_target(fit.r2_dev)
         if getattr(fit, "coef", None) is not None:
             self.coef_, self.intercept_ = of_target(fit.coef.T), of_target(fit.intercept)
         else:
-            self.fit_, self.one_target_ = fit, one_target
+            self.fit_ = fit
         if getattr(fit, "params", None) is not None:
             self.params_ = of_target(fit.params)
         self._note(fit)
@@ -60,7 +62,9 @@ class Face(RegressorMixin, BaseEstimator):
     def predict(self, X):
         """Predict [n] or [n, n_targets]."""
         check_is_fitted(self)
-        X = self._validate_data(X, dtype=np.float64, reset=False)
+        return self._predict(self._validate_data(X, dtype=np.float64, reset=False))
+
+    def _predict(self, X: np.ndarray) -> np.ndarray:
         if hasattr(self, "coef_"):
             return X @ self.coef_.T + self.intercept_
         prediction = self.fit_.predict(X)
@@ -94,4 +98,15 @@ class PluginFace(MultiOutputMixin, Face):
 
     def _solve(self, x: np.ndarray, y: np.ndarray) -> Fitted:
         cv = getattr(self.options, "cv", None) if self.cv is None else self.cv
-        return self.plugin.fit(x, y, self.options, cv, self.widths)
+        with named(self.plugin):
+            found = self.plugin.fit(x, y, self.options, cv, self.widths)
+        refuse_wrong_fit(self.plugin, self.plugin.abilities(self.options), found, x.shape[1], y.shape[1])
+        self.n_targets_ = y.shape[1]
+        return found
+
+    def _predict(self, X: np.ndarray) -> np.ndarray:
+        """Predict what is then looked at: somebody else's solver may give anything."""
+        with named(self.plugin):
+            found = super()._predict(X).reshape(len(X), -1) if hasattr(self, "coef_") else self.fit_.predict(X)
+        prediction = refuse_wrong_prediction(self.plugin, found, len(X), self.n_targets_)
+        return prediction[:, 0] if self.one_target_ else prediction

@@ -79,7 +79,9 @@ class Julearn(EstimatorOptions):
                 if name not in known:
                     raise ValueError(f"{what}: {name!r} is not known to julearn.{did_you_mean(name, known)}")
         steps = [*self.preprocess, self.model]
-        for key in self.model_params:
+        for key, value in self.model_params.items():
+            if isinstance(value, list) and not value:
+                raise ValueError(f"model_params.{key}: an empty list; give a value, or several to choose from")
             if key.partition("__")[0] not in steps or "__" not in key:
                 raise ValueError(
                     f"model_params.{key}: give STEP__PARAMETER with one of the steps {', '.join(steps)}, such as "
@@ -91,9 +93,19 @@ class Julearn(EstimatorOptions):
                 "neg_mean_squared_error, or a number of folds (cv)"
             )
         try:
-            pipeline(self, 1, [(np.arange(2), np.arange(2))])
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            model = pipeline(self, 1, [(np.arange(2), np.arange(2))])
+        except (ValueError, TypeError, AttributeError, LookupError, ImportError) as error:
             raise ValueError(f"julearn cannot make this model: {error}") from error
+        if self.is_searched:
+            known = model.estimator.get_params()
+            for key, value in self.model_params.items():
+                if isinstance(value, list) and key not in known:
+                    step = f"{key.partition('__')[0]}__"
+                    names = sorted(name for name in known if name.startswith(step))
+                    raise ValueError(
+                        f"model_params.{key}: there is no parameter of that name; there are {', '.join(names)}."
+                        f"{did_you_mean(key, names)}"
+                    )
         return self
 
     @property

@@ -29,6 +29,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from ..errors import ConfigError, did_you_mean
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
+from .returned import named, refuse_wrong_fit, refuse_wrong_prediction
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -85,7 +86,7 @@ def get(kind: str) -> Plugin:
     module, _, variable = place.partition(":")
     try:
         plugin = getattr(importlib.import_module(module), variable)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever the package of somebody else does when it is imported
         raise ConfigError(
             f"estimators: kind: {kind} is registered as {place}, which cannot be had: {error}."
         ) from error
@@ -135,8 +136,17 @@ def fit(
         Instead of the options' own: "loo", a number, a splitter of scikit-learn, or a list of folds.
     widths : tuple of int, optional
         Units of every part of a joined feature set.
+
+    Raises
+    ------
+    DataError, ConfigError
+        It cannot be fitted, or gives what is no fit; a sentence that names it.
     """
-    return _plugin_for(options, widths).fit(x, y, options, _inner(options, cv), widths)
+    plugin = _plugin_for(options, widths)
+    with named(plugin):
+        found = plugin.fit(x, y, options, _inner(options, cv), widths)
+    refuse_wrong_fit(plugin, plugin.abilities(options), found, x.shape[1], y.shape[1])
+    return found
 
 
 def predict(
@@ -148,16 +158,19 @@ def predict(
     widths: tuple[int, ...] | None = None,
 ) -> Prediction:
     """Fit an estimator as `fit` and predict x_test, shape (n_test, n_units)."""
-    plugin = _plugin_for(options, widths)
+    plugin, n_targets = _plugin_for(options, widths), y.shape[1]
+    can = plugin.abilities(options)
     if plugin.predict is not None:
-        found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
-        prediction = found.prediction
+        with named(plugin):
+            found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
+            prediction = found.prediction
+        refuse_wrong_fit(plugin, can, found, x.shape[1], n_targets)
     else:
         found = fit(x, y, options, cv, widths)
-        prediction = found.predict(x_test)
-    n_targets = y.shape[1]
+        with named(plugin):
+            prediction = found.predict(x_test)
+    prediction = refuse_wrong_prediction(plugin, prediction, len(x_test), n_targets)
     alpha, r2_dev = (np.broadcast_to(np.asarray(v, dtype=float), n_targets) for v in (found.alpha, found.r2_dev))
-    can = plugin.abilities(options)
     coef, params = found.coef if can.sparse else None, found.params if can.params else None
     return Prediction(prediction, alpha, r2_dev, coef, params)
 

@@ -53,6 +53,11 @@ class Sklearn(EstimatorOptions):
         if self.scoring not in scorers:
             near = did_you_mean(self.scoring, scorers)
             raise ValueError(f"scoring: {self.scoring!r} is not a scorer of scikit-learn.{near}")
+        if self.cv == "loo" and self.grid and self.scoring == "r2":
+            raise ValueError(
+                f"scoring: r2 is not defined for a single stimulus left out; give {SQUARED_ERROR}, or a number of "
+                "folds (cv)"
+            )
         return self
 
     def in_key(self) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def _find(name: str) -> type:
         raise ValueError(f"estimator: {name!r} is not a dotted name, such as sklearn.svm.SVR")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:  # the last two: a name that begins with a dot
         raise ValueError(f"estimator: {name}: the module {module_name} cannot be imported: {error}") from error
     found = getattr(module, class_name, None)
     if not isinstance(found, type):

@@ -1,5 +1,7 @@
 """What to look at before believing a score: reliability of the responses, and fits that went wrong."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -174,7 +176,7 @@ def _draw_problems(data: pd.DataFrame) -> Figure:
     problems = [name for name in PROBLEMS if (data["problem"] == name).any()]
     bars = list(dict.fromkeys(zip(data["features"], data["estimator"], strict=True)))
     estimators = list(data["estimator"].unique())
-    colours = dict(zip(estimators, (*COLOURS, *GREYS), strict=False))
+    colours = dict(zip(estimators, cycle((*COLOURS, *GREYS)), strict=False))
     figure, axes = panels(len(problems), columns=2, height=max(18.0, 8.0 + 4.0 * len(bars)), share=(False, True))
     for axis, problem in zip(axes, problems, strict=True):
         own = data[data["problem"] == problem].set_index(["features", "estimator"])["share"].reindex(bars)

@@ -24,6 +24,7 @@ from .scratch import owned_folder
 from .workers import run_unordered
 
 BLOCKS = ".blocks"
+PROVENANCE = "provenance.json"
 
 
 def run_comparison(
@@ -98,7 +99,7 @@ def run_comparison(
             seconds=round(time.time() - started, 3),
             finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-        write_text_atomically(json.dumps(provenance, indent=2), out / "provenance.json")
+        write_text_atomically(json.dumps(provenance, indent=2), out / PROVENANCE)
         made.raise_failures(out)
     return made.tables
 
@@ -130,7 +131,7 @@ def _make_writable(folder: Path) -> None:
 def _replaced(config: Comparison, out: Path) -> list[str]:
     """Say which settings differ from those of the results that a run is about to replace."""
     try:
-        old = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+        old = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
         before, finished = old["config"], old["finished"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -165,8 +166,14 @@ def _compute(name: str, blocks: list[Block], n_jobs: int, scheduler: str | None)
 
 
 def _write(made: Made, out: Path, scratch: Path) -> None:
-    """Write the tables, and remove those of an earlier run with other settings."""
+    """Write the tables, and remove those of an earlier run with other settings.
+
+    What says that the folder is finished goes first and comes last: a run that is stopped in between leaves a folder
+    that is refused, and none in which tables of two runs stand beside each other.
+    """
     files = made.files
+    for name in (PROVENANCE, MEASURES):
+        (out / name).unlink(missing_ok=True)
     for name, table in made.tables.items():
         write_atomically(table, out / made.file_of(name))
     if MEASURES in files:
@@ -175,8 +182,6 @@ def _write(made: Made, out: Path, scratch: Path) -> None:
         for table in question.tables.values():
             if table.file not in files:
                 (out / table.file).unlink(missing_ok=True)
-    if MEASURES not in files:
-        (out / MEASURES).unlink(missing_ok=True)
 
 
 def _features_metadata(study: Study) -> dict[str, dict]:

@@ -150,7 +150,7 @@ def run_julearn(
         for target, results in enumerate(per_target):
             try:
                 results += _julearn_target(data, y[:, target], part, preparation.pipeline(model), removal is not None)
-            except (ValueError, FitFailedWarning):
+            except Exception:
                 # scikit-learn packs the solver's error into a text of tracebacks; called directly, it says its sentence
                 run_multitarget(x, y[:, [target]], part, estimator, preparation, groups)
                 raise

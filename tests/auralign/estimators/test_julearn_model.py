@@ -87,6 +87,8 @@ def test_a_penalty_that_was_searched_is_the_alpha(data):
             "give STEP__PARAMETER with one of the steps zscore, pca, svm, such as svm__C",
         ),
         ({"model_params": {"svm__c": 2}}, "julearn cannot make this model: "),
+        ({"model_params": {"svm__c": [1, 2]}}, r"svm__c: there is no parameter .* Did you mean svm__C"),
+        ({"model_params": {"svm__C": []}}, "svm__C: an empty list"),
         ({"search_params": {"kind": "gird"}}, "julearn cannot make this model: "),
         ({"search_params": {"cv": 3}, "cv": 4}, "given twice, here and in search_params"),
         ({"cv": "loo"}, "r2 .* is not defined for a single stimulus left out"),

@@ -86,6 +86,8 @@ def test_any_splitter_may_stand_for_the_inner_folds(data):
     ("change", "message"),
     [
         ({"estimator": "SVR"}, "'SVR' is not a dotted name, such as sklearn.svm.SVR"),
+        ({"estimator": ".svm.SVR"}, "the module .svm cannot be imported"),
+        ({"scoring": "r2", "cv": "loo"}, "scoring: r2 is not defined for a single stimulus left out"),
         ({"estimator": "sklearn.svn.SVR"}, "the module sklearn.svn cannot be imported"),
         ({"estimator": "sklearn.svm.SVX"}, "sklearn.svm has no class SVX. Did you mean SVR"),
         ({"estimator": "sklearn.svm.SVC", "grid": {}}, "sklearn.svm.SVC is not a regressor"),

@@ -88,3 +88,13 @@ def test_excluded_targets_are_counted(make_scores):
     row = drawn.data[drawn.data["problem"] == "left_out"].iloc[0]
     assert [row["n"], row["total"], row["of"]] == [3, 6, "targets"]
     assert "targets left out: 3 of 6 targets" in drawn.caption
+
+
+def test_more_estimators_than_colours_are_drawn():
+    labels = [f"e{number}" for number in range(12)]
+    scores = pd.DataFrame({"features": "net", "layer": 0, "target": "a", "split": 0, "estimator": labels})
+    scores = scores.assign(alpha=1.0, r2_corr=0.5)
+    provenance = {"config": {"estimators": {label: {"kind": "ridge", "alphas": [1.0, 10.0]} for label in labels}}}
+    drawn = fit_problems(scores, provenance)
+    assert set(drawn.data["estimator"]) == set(labels)
+    assert drawn.figure.axes

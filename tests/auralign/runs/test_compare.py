@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from auralign.config.reading import read_config
-from auralign.errors import AuralignError, ConfigError
+from auralign.errors import AuralignError, ConfigError, DataError
 from auralign.inference.statistics import benjamini_hochberg, corrected_ttest
+from auralign.runs import compare
 from auralign.runs.compare import run_comparison
+from auralign.runs.results import read_results
 
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
 
@@ -257,3 +259,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped(how, root, small_config, tm
     provenance = json.loads((tmp_path / "results" / "small" / "provenance.json").read_text())
     assert provenance["blocks"] == {"all": 6, "computed": 5}
     assert kept.exists()
+
+
+def test_a_run_stopped_between_its_tables_leaves_no_result_of_two_runs(result, small_config, tmp_path, monkeypatch):
+    out, written = tmp_path / "out", compare.write_atomically
+
+    def stopped(table, path, *scratch):
+        written(table, path, *scratch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "write_atomically", stopped)
+    small_config.write_text(small_config.read_text(encoding="utf-8").replace("train_size: 16", "train_size: 15"))
+    with pytest.raises(KeyboardInterrupt):
+        run_comparison(read_config(small_config), out)
+    with pytest.raises(DataError, match="not a finished result"):
+        read_results(out)
+    monkeypatch.undo()
+    run_comparison(read_config(small_config), out)
+    found = read_results(out)
+    assert set(found.scores["n_train"]) == set(found.measures(measure="r2")["n_train"]) == {15}
