@@ -200,3 +200,27 @@ def test_files_that_are_there_are_left_alone_unless_forced(here):
     assert read_config("julearn_configs/my_wavs.yml").name == "my_wavs"
     with pytest.raises(AuralignError, match=r"--name a/b: letters, digits"):
         _init("--name", "a/b")
+
+
+def test_hidden_files_are_no_sounds(here):
+    _responses(here, _folder(here, 24))
+    for name in (".hidden.wav", "._sound001.wav", ".DS_Store"):
+        (here / "my_wavs" / name).write_bytes(b"")
+    assert _init().startswith("24 sounds with 3 targets")
+
+
+def test_one_stimulus_is_too_few_whatever_else_it_is(here):
+    _folder(here, 24)
+    _responses(here, ["sound001"])
+    with pytest.raises(AuralignError, match=r"(?s)lack 23 stimuli.*--drop"):
+        _init()
+    with pytest.raises(AuralignError, match=r"^1 sounds have responses, which are too few"):
+        _init("--drop")
+
+
+def test_the_way_out_of_a_constant_target_is_an_option_of_this_command(here):
+    table = pd.read_csv(_responses(here, _folder(here, 24)), sep="\t")
+    table.assign(t1=1.0).to_csv(here / "responses.tsv", sep="\t", index=False)
+    with pytest.raises(AuralignError, match=r"(?s)constant over stimuli.*: t1\..*\nWith --drop the files say that\.$"):
+        _init()
+    assert "24 sounds with 2 targets" in _init("--drop")
