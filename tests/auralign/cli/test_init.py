@@ -10,9 +10,10 @@ import yaml
 from click.testing import CliRunner
 from scipy.io import wavfile
 
+from auralign.cli import compare as run
 from auralign.cli.init import main
 from auralign.config.reading import read_config
-from auralign.errors import AuralignError
+from auralign.errors import AuralignError, ConfigError
 from auralign.inputs.splits import make_splits
 
 
@@ -224,3 +225,11 @@ def test_the_way_out_of_a_constant_target_is_an_option_of_this_command(here):
     with pytest.raises(AuralignError, match=r"(?s)constant over stimuli.*: t1\..*\nWith --drop the files say that\.$"):
         _init()
     assert "24 sounds with 2 targets" in _init("--drop")
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_results_do_not_go_where_a_file_is(here, options):
+    _responses(here, _folder(here, 24))
+    _init()
+    with pytest.raises(ConfigError, match=r"responses.tsv: a file is in the place of the results.*--out"):
+        run.main(["julearn_configs/my_wavs.yml", "--out", "responses.tsv", *options], standalone_mode=False)
