@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,6 +106,8 @@ def layers(filepath: Path, name: str | None) -> None:
 
 def _read(filepath: Path, of: str) -> dict[str, Any]:
     """Read a YAML after checking its shape, also where it does not get as far as `with: custom_markers`."""
+    if filepath.is_dir():
+        raise ConfigError(f"{filepath}: this is a folder. Name the YAML file itself.")
     if not filepath.is_file():
         raise ConfigError(f"{filepath}: there is no such file. `auralign features list` names those that come along.")
     with _in_plain_words(filepath):
@@ -137,7 +140,7 @@ def _in_plain_words(filepath: Path) -> Iterator[None]:
         if message is None:
             raise
         message = message if filepath.name in message else f"{filepath}: {message}"
-        raise AuralignError(message) from error
+        raise (AuralignError if _of_yaml(error) is None else ConfigError)(message) from error
 
 
 def _of_yaml(error: Any) -> str | None:
@@ -261,4 +264,6 @@ if __name__ == "__main__":
     # junifer's raise_error logs what it raises: the message would be there twice
     logging.getLogger("junifer").addFilter(lambda record: record.funcName != "raise_error")
     configure_logging(level="WARNING")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # what `auralign features` set for the imports above
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     command.run(main, prog_name="auralign features")

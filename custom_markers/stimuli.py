@@ -93,8 +93,8 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
             paths, companions = {}, []
             for path in self._folder.glob(self.pattern.replace("{stimulus}", "*")):
                 name = path.relative_to(self._folder).as_posix()
-                if path.name.startswith("._"):
-                    companions.append(name)
+                if path.name.startswith("."):  # a hidden file
+                    companions += [name] if path.name.startswith("._") else []
                     continue
                 paths[name[len(head) : len(name) - len(tail)]] = path
             if companions:

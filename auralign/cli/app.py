@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(command.Group):
     """A group whose subcommands are the functions `main` of modules of this folder, imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -41,15 +41,6 @@ class LazyGroup(click.Group):
         """Write the lines of help without importing what they are about."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-    def resolve_command(self, ctx: click.Context, args: list[str]):
-        """Say which subcommands there are where one is asked for that does not exist."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from ..errors import did_you_mean
-
-            hint = did_you_mean(args[0], COMMANDS)
-            raise click.UsageError(f"there is no command {args[0]!r}.{hint} There are: {', '.join(COMMANDS)}.", ctx)
-        return super().resolve_command(ctx, args)
 
 
 @click.command(cls=LazyGroup, context_settings=command.HELP)

@@ -42,6 +42,20 @@ def run(command: click.Command, **context: Any) -> None:
         sys.exit(130)
 
 
+class Group(click.Group):
+    """A group that says which subcommands there are where one is asked for that does not exist."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the subcommand that the first argument names."""
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            from ..errors import did_you_mean
+
+            hint = did_you_mean(args[0], names)
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint} There are: {', '.join(names)}.", ctx)
+        return super().resolve_command(ctx, args)
+
+
 def to_type(subcommand: str, script: str) -> str:
     """Return how the user calls another command: as this one was called.
 

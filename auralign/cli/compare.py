@@ -36,6 +36,8 @@ def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | No
 
     comparison = read_config(config)
     out = out or Path("results") / comparison.name
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: a file is in the place of the results. Choose another folder with --out.")
     n_jobs = n_jobs or available_cores()
     try:
         if dry_run:

@@ -21,7 +21,7 @@ root_option = click.option(
 )
 
 
-@click.group(context_settings=command.HELP)
+@click.group(cls=command.Group, context_settings=command.HELP)
 def main() -> None:
     """Datasets: building them (no network needed), getting their files, what there is.
 

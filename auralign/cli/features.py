@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,9 +17,16 @@ from . import command
 # in the working folder, where the copies of YAML files go
 YAMLS, CONFIGS = Path("junifer_yamls"), Path("julearn_configs")
 PROGRAM = "custom_markers.program"
+# as `python -m`; Ctrl-C ends it at once while it imports for seconds, and it answers from then on
+START = f"""
+import runpy, signal
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+runpy.run_module("{PROGRAM}", run_name="__main__", alter_sys=True)
+"""
 
 
-@click.group(context_settings=command.HELP)
+@click.group(cls=command.Group, context_settings=command.HELP)
 def main() -> None:
     """Features of sounds: run a junifer YAML, list the layers of its markers, list what there is."""
 
@@ -147,15 +155,37 @@ def _first_comment(path: Path) -> str:
 def _program(*arguments: str, threads: int | None = None) -> None:
     """Call the program of the markers; leave this one with its status where it fails."""
     env = dict(os.environ) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    with tempfile.TemporaryDirectory(prefix="auralign-") as folder:
+        if _is_of_sounds(Path(arguments[1])):
+            # junifer looks through the archive of brain templates at each start, which takes seconds; sounds need
+            # none. It may not be empty, or it would be filled.
+            Path(folder, "no_brain_templates").touch()
+            env.setdefault("TEMPLATEFLOW_HOME", folder)
+        _wait([sys.executable, "-c", START, *arguments], env)
+
+
+def _is_of_sounds(file: Path) -> bool:
+    """Say whether a junifer YAML reads sounds by our grabber, so that nothing in it can concern a brain."""
+    import yaml
+
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))["datagrabber"]["kind"] == "AudioStimuli"
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return False  # what is wrong with it is told by the program
+
+
+def _wait(call: list[str], env: dict[str, str]) -> None:
+    """Run a program and pass on Ctrl-C; leave this one with its status where it fails."""
     if not sys.stderr.isatty():
         env.setdefault("TQDM_MININTERVAL", "10")  # a log file wants fewer lines of progress than a terminal
-    child = subprocess.Popen([sys.executable, "-m", PROGRAM, *arguments], env=env)
+    child = subprocess.Popen(call, env=env)
     try:
         status = child.wait()
     except KeyboardInterrupt:
         # it may have to give back what it fetched, and says what is kept; from a terminal it has the signal already
         child.send_signal(signal.SIGINT)
-        child.wait()
+        if child.wait() < 0:
+            click.echo("interrupted.", err=True)
         sys.exit(130)
     if status:
         sys.exit(status)

@@ -78,9 +78,15 @@ def plan_pair(sounds: Path, responses: Path, name: str | None, out: Path, drop: 
     ending, stimuli = _sounds(sounds)
     with noted() as notes:
         targets = answered(read_responses(Targets(kind="table", table=responses)))
-        found = usable_targets(targets, responses, *(("drop", "available") if drop else ("error", "error")))
-    both = _in_both(sounds, ending, stimuli, responses, set(targets.stimulus.values), drop)
-    train_size, test_size = _sizes(len(both))
+        both = _in_both(sounds, ending, stimuli, responses, set(targets.stimulus.values), drop)
+        train_size, test_size = _sizes(len(both))
+        try:
+            found = usable_targets(targets, responses, *(("drop", "available") if drop else ("error", "error")))
+        except DataError as error:
+            if drop:
+                raise
+            # the key that the message names is one of a file that is not written yet
+            raise DataError(f"{error}\nWith --drop the files say that.") from error
     n_targets, n_repetitions = found.targets.sizes["target"], found.targets.sizes["repetition"]
     of_targets = counted(n_targets, "target")
     repeated = f", {n_repetitions} repetitions each" if n_repetitions > 1 else ""
@@ -153,8 +159,8 @@ def _sounds(folder: Path) -> tuple[str, list[str]]:
     if not folder.is_dir():
         what = "is a file, not a folder of sounds" if folder.exists() else "there is no such folder"
         raise DataError(f"{folder}: {what}. Give the folder that holds the sound files.")
-    # ._x is what macOS puts beside x on foreign disks
-    files = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("._")]
+    # hidden files are no sounds: macOS puts ._x beside x on foreign disks
+    files = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")]
     if not files:
         below = Counter(path.parent for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
         (place, number), *_ = below.most_common(1) or [(folder, 0)]

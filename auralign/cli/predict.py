@@ -31,7 +31,14 @@ def main(model: Path, wavs: tuple[Path, ...], out: Path | None) -> None:
     if missing := [str(wav) for wav in wavs if not wav.is_file()]:
         raise DataError(f"{', '.join(missing[:5])}: there is no such sound file.")
     require("features", "predicting from sounds")
-    predicted = auralign.load_model(model).predict(list(wavs))
+    loaded = auralign.load_model(model)
+    try:
+        predicted = loaded.predict(list(wavs))
+    except ValueError as error:
+        # of the markers, which know nothing of our errors: a sound that cannot be read, in a sentence
+        if not type(error).__module__.startswith("custom_markers."):
+            raise
+        raise DataError(str(error)) from error
     table = predicted.to_pandas() if hasattr(predicted, "to_pandas") else predicted
     table.index.name = "stimulus"
     text = table.to_csv(sep="\t", lineterminator="\n")

@@ -10,7 +10,7 @@ from . import command
 STUDIES = ("NH2015", "B2021")
 
 
-@click.group(context_settings=command.HELP)
+@click.group(cls=command.Group, context_settings=command.HELP)
 def main() -> None:
     """Published results beside a run of yours, and published tables as text."""
 

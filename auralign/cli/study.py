@@ -11,7 +11,7 @@ from . import command
 COMPARISONS = {"phantom": "quickstart.yml", "natsound165": "components_ridge_vs_lasso.yml"}
 
 
-@click.group(context_settings=command.HELP)
+@click.group(cls=command.Group, context_settings=command.HELP)
 def main() -> None:
     """Studies as DataLad datasets: inputs, code and results, each stage by `datalad run`."""
 

@@ -101,6 +101,21 @@ def test_a_command_that_is_not_there_is_answered_with_those_that_are():
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["data", "lst"], "'lst'. Did you mean list? There are: build, get, list."),
+        (["features", "layer"], "'layer'. Did you mean layers? There are: layers, list, run."),
+        (["study", "make"], "'make'. There are: new."),
+        (["published", "region"], "'region'. Did you mean regions? There are: compare, regions."),
+    ],
+)
+def test_so_is_one_of_a_group(words, told):
+    done = CliRunner().invoke(app.main, words)
+    assert done.exit_code == 2
+    assert f"there is no command {told}" in done.output
+
+
+@pytest.mark.parametrize(
     ("raised", "status", "told"),
     [
         (None, 0, ""),

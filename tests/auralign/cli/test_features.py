@@ -2,14 +2,18 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from scipy.io import wavfile
 
+from auralign.cli import features
 from auralign.cli.app import main
 from auralign.cli.features import kinds
 
@@ -51,6 +55,64 @@ def test_a_typo_in_the_first_line_is_one_sentence(tmp_path):
     assert done.stderr == (
         "error: mine.yml: with: there is no module 'custom_marker' in this environment. Did you mean custom_markers?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("datagrabber: {kind", "error: mine.yml: line 3 is not YAML: "),
+        (None, "error: mine.yml: this is a folder. Name the YAML file itself.\n"),
+    ],
+)
+@pytest.mark.parametrize("subcommand", ["run", "layers"])
+def test_what_is_no_yaml_is_wrong_configuration(tmp_path, written, told, subcommand):
+    if written is None:
+        (tmp_path / "mine.yml").mkdir()
+    else:
+        (tmp_path / "mine.yml").write_text(f"with: custom_markers\n{written}\n")
+    done = _auralign("features", subcommand, "mine.yml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(told)
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_it_starts_is_no_traceback(tmp_path):
+    """The imports take seconds, in which nothing of ours could answer."""
+    (tmp_path / "mine.yml").write_text(YAML)
+    code = "from auralign.cli.app import entry; entry()"
+    call = [sys.executable, "-c", code, "features", "layers", "mine.yml"]
+    child = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(2)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert said.strip().startswith("interrupted")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "used"),
+    [("AudioStimuli", None, True), ("PatternDataGrabber", None, False), ("AudioStimuli", "/mine", False)],
+)
+def test_brain_templates_are_looked_through_only_where_something_may_need_them(
+    tmp_path, monkeypatch, kind, given, used
+):
+    if given is None:
+        monkeypatch.delenv("TEMPLATEFLOW_HOME", raising=False)
+    else:
+        monkeypatch.setenv("TEMPLATEFLOW_HOME", given)
+    seen = []
+
+    def wait(call, env):
+        place = env.get("TEMPLATEFLOW_HOME")
+        seen.append((place, [] if place in (None, given) else os.listdir(place)))
+
+    monkeypatch.setattr(features, "_wait", wait)
+    (tmp_path / "mine.yml").write_text(YAML.replace("AudioStimuli", kind))
+    features._program("run", str(tmp_path / "mine.yml"))
+    ((place, held),) = seen
+    assert (bool(held), place == given) == (used, not used)
+    assert not used or not Path(place).exists()
 
 
 def test_the_list_names_every_yaml_and_every_kind_of_marker(root):

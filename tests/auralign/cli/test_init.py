@@ -10,9 +10,10 @@ import yaml
 from click.testing import CliRunner
 from scipy.io import wavfile
 
+from auralign.cli import compare as run
 from auralign.cli.init import main
 from auralign.config.reading import read_config
-from auralign.errors import AuralignError
+from auralign.errors import AuralignError, ConfigError
 from auralign.inputs.splits import make_splits
 
 
@@ -200,3 +201,35 @@ def test_files_that_are_there_are_left_alone_unless_forced(here):
     assert read_config("julearn_configs/my_wavs.yml").name == "my_wavs"
     with pytest.raises(AuralignError, match=r"--name a/b: letters, digits"):
         _init("--name", "a/b")
+
+
+def test_hidden_files_are_no_sounds(here):
+    _responses(here, _folder(here, 24))
+    for name in (".hidden.wav", "._sound001.wav", ".DS_Store"):
+        (here / "my_wavs" / name).write_bytes(b"")
+    assert _init().startswith("24 sounds with 3 targets")
+
+
+def test_one_stimulus_is_too_few_whatever_else_it_is(here):
+    _folder(here, 24)
+    _responses(here, ["sound001"])
+    with pytest.raises(AuralignError, match=r"(?s)lack 23 stimuli.*--drop"):
+        _init()
+    with pytest.raises(AuralignError, match=r"^1 sounds have responses, which are too few"):
+        _init("--drop")
+
+
+def test_the_way_out_of_a_constant_target_is_an_option_of_this_command(here):
+    table = pd.read_csv(_responses(here, _folder(here, 24)), sep="\t")
+    table.assign(t1=1.0).to_csv(here / "responses.tsv", sep="\t", index=False)
+    with pytest.raises(AuralignError, match=r"(?s)constant over stimuli.*: t1\..*\nWith --drop the files say that\.$"):
+        _init()
+    assert "24 sounds with 2 targets" in _init("--drop")
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_results_do_not_go_where_a_file_is(here, options):
+    _responses(here, _folder(here, 24))
+    _init()
+    with pytest.raises(ConfigError, match=r"responses.tsv: a file is in the place of the results.*--out"):
+        run.main(["julearn_configs/my_wavs.yml", "--out", "responses.tsv", *options], standalone_mode=False)

@@ -45,3 +45,15 @@ def test_a_model_that_is_not_there_is_named(tmp_path):
     done = CliRunner().invoke(main, [str(tmp_path / "model"), str(tmp_path / "a.wav")])
     assert isinstance(done.exception, AuralignError)
     assert "model: there is no such file" in str(done.exception)
+
+
+def test_a_sound_that_cannot_be_read_is_told_in_the_sentence_of_the_marker(wavs, monkeypatch):
+    from custom_markers.sounds.audio import AudioError
+
+    def refuse(self, wavs):
+        raise AudioError("a.wav: not a sound file")
+
+    monkeypatch.setattr(_Model, "predict", refuse)
+    done = CliRunner().invoke(main, ["model", *wavs])
+    assert isinstance(done.exception, DataError)
+    assert str(done.exception) == "a.wav: not a sound file"
