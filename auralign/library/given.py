@@ -15,6 +15,8 @@ from ..files.identifiers import normalise
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 # a table of numbers: rows are stimuli
 Table: TypeAlias = "Array | pd.DataFrame | pd.Series | xr.DataArray | Sequence[Any]"
+# attribute of what came from pandas without ids: its index, by which two tables are seen to have other rows
+ROWS = "_rows"
 # positions of stimuli: development, test
 Split: TypeAlias = tuple[Array, Array]
 
@@ -94,6 +96,8 @@ def response_array(given: Table, what: str = "Y") -> xr.DataArray:
 
 def label_array(given: Any, what: str) -> xr.DataArray:
     """Bring one label per stimulus (a group, a category) into the form (stimulus,), as text."""
+    if isinstance(given, pd.DataFrame):
+        raise DataError(f"{what}: one label per stimulus is needed, not a table; give one of its columns.")
     array = _as_array(given, ("stimulus",), what, numbers=False)
     if array.ndim != 1:
         raise DataError(f"{what}: one label per stimulus is needed, but the shape is {array.shape}.")
@@ -110,11 +114,18 @@ def _as_array(given: Any, dims: tuple[str, ...], what: str, numbers: bool = True
         array = from_pandas(given, dims)
     else:
         try:
-            values = np.asarray(given)
+            values = _unmasked(given, what) if isinstance(given, np.ma.MaskedArray) else np.asarray(given)
         except (RuntimeError, TypeError, ValueError) as error:  # rows of unequal lengths; a tensor that is not detached
             raise DataError(f"{what}: this is no table of numbers: {error}") from error
         array = xr.DataArray(values, dims=dims[: values.ndim] if values.ndim <= len(dims) else None)
     return _numbers(array, what) if numbers else array
+
+
+def _unmasked(given: Any, what: str) -> Array:
+    """Put NaN, which says that a value is missing, where a masked array hides one."""
+    if given.dtype.kind not in "biuf":
+        raise DataError(f"{what}: a masked array of {given.dtype} is no table of numbers; expected integers or floats.")
+    return np.asarray(given.astype(np.float64).filled(np.nan))
 
 
 def _numbers(array: xr.DataArray, what: str) -> xr.DataArray:
@@ -123,7 +134,7 @@ def _numbers(array: xr.DataArray, what: str) -> xr.DataArray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{what}: the values are not all numbers: {error}.") from error
+        raise DataError(f"{what}: the values are not all numbers: {str(error).rstrip('.')}.") from error
 
 
 def _named_dims(array: xr.DataArray, dims: tuple[str, ...], what: str) -> xr.DataArray:
@@ -143,19 +154,29 @@ def from_pandas(given: pd.DataFrame | pd.Series, dims: tuple[str, ...]) -> xr.Da
     """Turn a table into an array, with ids where its column or index `stimulus`, or an index of text, has them."""
     if isinstance(given, pd.DataFrame) and "stimulus" in given:
         given = given.set_index("stimulus")
-    has_ids = given.index.name == "stimulus" or (
-        len(given) > 0 and all(isinstance(identifier, str) for identifier in given.index)
-    )
+    has_ids = _has_ids(given)
     coords: dict[str, Any] = {"stimulus": given.index.to_numpy()} if has_ids else {}
+    attrs = {} if has_ids else {ROWS: given.index}
     if isinstance(given, pd.DataFrame):
         if not isinstance(given.columns, pd.RangeIndex):
             coords[dims[1]] = [str(column) for column in given.columns]
-        return xr.DataArray(given.to_numpy(), dims=dims[:2], coords=coords)
-    return xr.DataArray(given.to_numpy(), dims=dims[:1], coords=coords, name=given.name)
+        return xr.DataArray(given.to_numpy(), dims=dims[:2], coords=coords, attrs=attrs)
+    return xr.DataArray(given.to_numpy(), dims=dims[:1], coords=coords, name=given.name, attrs=attrs)
+
+
+def _has_ids(given: pd.DataFrame | pd.Series) -> bool:
+    """Tell whether the index of a table names stimuli: it is called so, or holds text."""
+    is_text = len(given) > 0 and all(isinstance(identifier, str) for identifier in given.index)
+    return given.index.name == "stimulus" or is_text
 
 
 def _repeated_table(given: pd.DataFrame, what: str) -> xr.DataArray:
     """Bring a table with one row per stimulus and repetition into the form (stimulus, target, repetition)."""
+    if "stimulus" not in given and not _has_ids(given):
+        raise DataError(
+            f"{what}: a table with a column `repetition` has one row per stimulus and repetition, and needs the column "
+            "`stimulus`, which says whose."
+        )
     table = given if "stimulus" in given else given.rename_axis("stimulus").reset_index()
     twice = table.duplicated(["stimulus", "repetition"])
     if twice.any():
@@ -190,6 +211,9 @@ def _checked(array: xr.DataArray, columns: str, what: str) -> xr.DataArray:
 
 
 def _with_ids(array: xr.DataArray, dim: str, what: str) -> xr.DataArray:
+    nameless = [row for row, name in enumerate(array[dim].to_numpy()) if name is None or name != name or name == ""]
+    if nameless:
+        raise DataError(f"{what}: the {dim} at position {nameless[0]} (from 0) has no name. Give each its own.")
     names = normalise([str(name) for name in array[dim].to_numpy()], dim, what, may_repeat=False)
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):

@@ -15,6 +15,7 @@ from ..inputs.responses import OF_SCORES, RESERVED
 from ..inputs.usable_targets import answered, usable_targets
 from .given import Array, Table, feature_array, label_array, response_array
 from .joining import Joined, join
+from .wrong import one_of
 
 # one layer, layers by index or name, or a list of such that are joined
 Layers: TypeAlias = "Table | Mapping[Any, Table] | Sequence[Table | Mapping[Any, Table]]"
@@ -74,6 +75,9 @@ def read_inputs(
     DataError, ConfigError
         As `encode`.
     """
+    one_of("missing", missing, ("error", "drop"))
+    one_of("missing_targets", missing_targets, ("error", "drop"))
+    one_of("missing_repetitions", missing_repetitions, ("error", "available"))
     own = sets_of(X)
     parts = [("X", X)] if own is None else [(f"X[{number}]", part) for number, part in enumerate(own)]
     sets = [_layers_of(part, what) for what, part in parts]
@@ -93,6 +97,12 @@ def read_inputs(
     if confounds is not None:
         arrays["confounds"] = feature_array(confounds, "confounds")
     joined = join(arrays, missing)
+    silent = np.isnan(joined.arrays["responses (Y)"].to_numpy()).all(axis=(1, 2))  # only of responses without ids
+    if missing == "drop" and silent.any() and not silent.all():
+        named = ", ".join(name for name, goes in zip(joined.stimuli, silent, strict=True) if goes)
+        joined = joined.without(
+            silent, f"Left out (missing='drop'): no response to {int(silent.sum())} stimuli: {named}."
+        )
     for what, array in joined.arrays.items():
         if what.startswith(("features", "confounds")):
             _refuse_extreme(array, what, joined.stimuli)
@@ -151,15 +161,23 @@ def _layers_of(given: Any, what: str) -> dict[int, tuple[str, xr.DataArray]]:
     if not given:
         raise DataError(f"{what}: there is no layer.")
     layers = {}
+    names = named_layers(given)
     for number, (key, values) in enumerate(given.items()):
-        array = feature_array(values, f"{what}, layer {key}")
-        is_index = isinstance(key, int | np.integer)
-        index = int(key) if is_index else number
-        default = f"layer{index:02d}" if is_index else str(key)
-        layers[index] = (str(array.attrs.get("layer_name", default)) if is_index else default, array)
+        index = int(key) if isinstance(key, int | np.integer) else number
+        layers[index] = (names[key], feature_array(values, f"{what}, layer {key}"))
     if len({isinstance(key, int | np.integer) for key in given}) > 1 or len(layers) < len(given):
         raise DataError(f"{what}: the layers {list(given)} are numbers and names; give one of both.")
     return dict(sorted(layers.items()))
+
+
+def named_layers(given: Mapping[Any, Any]) -> dict[Any, str]:
+    """Name the layers of a dict: by its keys or, where these are numbers, as arrays say themselves."""
+    return {
+        key: str(getattr(values, "attrs", {}).get("layer_name", f"layer{int(key):02d}"))
+        if isinstance(key, int | np.integer)
+        else str(key)
+        for key, values in given.items()
+    }
 
 
 def _of_layer(index: int, layers: Mapping[int, Any]) -> str:

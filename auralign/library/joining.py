@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..errors import ConfigError, DataError
 from ..files.identifiers import what_is_lacking
 from ..inputs.stimuli import stimulus_order
-from .given import Array
+from .given import ROWS, Array
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,18 @@ class Joined:
             )
         return np.array(sorted(self.position[int(row)] for row in positions), dtype=np.int64)
 
+    def without(self, rows: Array, line: str) -> Joined:
+        """Leave out stimuli, by a mask of those that go; `line` says why."""
+        place = np.cumsum(~rows) - 1
+        known = None if self.position is None else self.position.items()
+        return Joined(
+            stimuli=[name for name, goes in zip(self.stimuli, rows, strict=True) if not goes],
+            arrays={what: array.isel(stimulus=~rows) for what, array in self.arrays.items()},
+            position=None if known is None else {row: int(place[at]) for row, at in known if not rows[at]},
+            warnings=[*self.warnings, line],
+            n_given=self.n_given,
+        )
+
 
 def join(arrays: Mapping[str, xr.DataArray], missing: str = "error") -> Joined:
     """Join arrays by the coordinate `stimulus`; those without it must have as many rows as the others.
@@ -75,10 +88,9 @@ def join(arrays: Mapping[str, xr.DataArray], missing: str = "error") -> Joined:
         Numbers of rows differ; stimuli lack something and `missing` is `error`; none has everything; an array without
         ids stands beside arrays with ids in different orders.
     """
-    if missing not in ("error", "drop"):
-        raise ConfigError(f"missing: {missing!r} is neither 'error' nor 'drop'.")
     labelled = {what: [str(s) for s in a.stimulus.to_numpy()] for what, a in arrays.items() if "stimulus" in a.coords}
     plain = [what for what in arrays if what not in labelled]
+    _refuse_other_rows({what: arrays[what].attrs[ROWS] for what in plain if ROWS in arrays[what].attrs})
     if not labelled:
         n = _one_length(arrays)
         return Joined([str(row) for row in range(n)], dict(arrays), {row: row for row in range(n)}, n_given=n)
@@ -124,6 +136,18 @@ def _shared(labelled: Mapping[str, list[str]], missing: str) -> tuple[list[str],
     if not everywhere:
         raise DataError("no stimulus has both features and responses:\n  " + "\n  ".join(lines))
     return stimulus_order(everywhere), [f"Left out (missing='drop'): {line}." for line in lines]
+
+
+def _refuse_other_rows(indices: Mapping[str, pd.Index]) -> None:
+    """Refuse tables without ids whose numbers of rows say that row and row do not belong together."""
+    for what, index in indices.items():
+        first = next(iter(indices))
+        if len(index) == len(indices[first]) and not index.equals(indices[first]):
+            raise DataError(
+                f"{first} and {what} are tables without ids of stimuli, and their indices differ, so that rows may not "
+                "belong together. Name the index `stimulus` to have them joined by it, or give both the same "
+                "(`reset_index(drop=True)`) if row belongs to row."
+            )
 
 
 def _one_length(arrays: Mapping[str, xr.DataArray]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import DataError
 from ..estimators.plugin import Fitted
-from .given import Array, Table, feature_array
-from .inputs import sets_of
+from .given import ROWS, Array, Table, feature_array
+from .inputs import named_layers, sets_of
 from .wavs import extract, is_wavs
 
 # raised with every change of what a card says that an earlier version would misread
@@ -83,14 +83,15 @@ class Model:
             raise DataError(f"{self._kind} has no intercept, since it has no weights.")
         return pd.Series(self._intercept.copy(), index=pd.Index(self.targets, name="target"), name="intercept")
 
-    def predict(self, X: Table | str | Path | Sequence[str | Path | Table]) -> pd.DataFrame:
+    def predict(self, X: Table | Mapping[Any, Table] | str | Path | Sequence[str | Path | Table]) -> pd.DataFrame:
         """Predict responses to features, or to sounds.
 
         Parameters
         ----------
         X : features as `fit` takes them, or one or several paths of sound files
-            Features of the layer that the model was fitted to. Of sounds these are computed first, by the junifer
-            marker that the card names; each file's name without folder and ending is its stimulus id.
+            Features of the layer that the model was fitted to; of a dict of layers it is that of the same name. Of
+            sounds these are computed first, by the junifer marker that the card names; each file's name without folder
+            and ending is its stimulus id.
 
         Returns
         -------
@@ -107,7 +108,7 @@ class Model:
         if is_wavs(X):
             arrays = [extract(self.card["marker"], X, self.card["features"]["name"])]
         else:
-            bands = sets_of(X) or [X]
+            bands = sets_of(X) or [self._own_layer(X) if isinstance(X, Mapping) else X]
             arrays = [feature_array(band, "X") for band in bands]
         self._refuse_other_units(arrays)
         first = arrays[0]
@@ -116,12 +117,24 @@ class Model:
             if len(array) != len(first) or not (same or (array.stimulus.values == first.stimulus.values).all()):
                 raise DataError("X: the joined sets hold other stimuli, or in another order; bring them into one.")
         x = np.concatenate([array.to_numpy() for array in arrays], axis=1)
-        stimuli = first.stimulus.to_numpy() if "stimulus" in first.coords else np.arange(len(first))
+        known = first.attrs.get(ROWS, np.arange(len(first)))
+        stimuli = first.stimulus.to_numpy() if "stimulus" in first.coords else known
         return pd.DataFrame(
             self._predict(x),
             index=pd.Index(stimuli, name="stimulus"),
             columns=pd.Index(self.targets, name="target"),
         )
+
+    def _own_layer(self, layers: Mapping[Any, Table]) -> Table:
+        """Find the model's layer among several."""
+        names = named_layers(layers)
+        found = [key for key, name in names.items() if name == self.card["features"]["layer_name"]]
+        if len(found) != 1:
+            raise DataError(
+                f"X: the model was fitted to {self._of_layer}, and of the layers {', '.join(names.values())} "
+                f"{len(found)} are called so; give that layer, and not a dict."
+            )
+        return layers[found[0]]
 
     def _predict(self, x: Array) -> Array:
         with threadpool_limits(1):  # so that a sound's prediction does not depend on how many threads there are

@@ -73,7 +73,7 @@ def read_features(
     if kind == "auto":
         kind = "storage" if marker is not None else "activations" if network is not None else "table"
     given: dict[str, Any] = {kind: path, "marker": marker, "network": network, "permuted": permuted}
-    given["layers"] = layers if layers == "all" else list(layers)
+    given["layers"] = layers if isinstance(layers, str | int) else list(layers)
     given["stimuli"] = None if stimuli is None else Path(stimuli).absolute()
     if kind == "table" and path.suffix in (".hdf5", ".h5"):
         raise ConfigError(

@@ -173,7 +173,7 @@ class Result:
         self,
         metric: str | None = None,
         layer: Literal["nested", "best", "published"] = "nested",
-        by: list[str] | None = None,
+        by: str | list[str] | None = None,
     ) -> pd.DataFrame:
         """Choose a layer for every target, and read the score there.
 
@@ -186,7 +186,7 @@ class Result:
             choosing and fitting reach on new stimuli. `best`: the highest median over the test splits, and that very
             median, which is optimistic. `published`: chosen on one half of the splits, read on the other (Tuckute et
             al. 2023).
-        by : list of str, optional
+        by : str or list of str, optional
             One row per combination of these columns of the targets, or `[]` for all targets together; by default one
             per target.
 
@@ -207,7 +207,10 @@ class Result:
         """
         if layer not in RULES:
             raise ConfigError(f"best_layer: layer={layer!r} is none of {', '.join(map(repr, RULES))}.")
-        chosen = RULES[layer](self.table, self._metric(metric), self._about_targets, by)
+        columns = [by] if isinstance(by, str) else by
+        if columns == ["target"]:
+            columns = None
+        chosen = RULES[layer](self.table, self._metric(metric), self._about_targets, columns)
         return chosen.drop(columns=["features", "estimator"])
 
     def plot(self, kind: Literal["layers", "alphas"] = "layers", metric: str | None = None) -> FigureOf:

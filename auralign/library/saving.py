@@ -20,6 +20,7 @@ from .model import SCHEMA, Model
 TENSORS, CARD = "weights.safetensors", "card.json"
 # by tensor: the dims of its shape
 SHAPES = {"coef": ("n_units", "n_targets"), **dict.fromkeys(("intercept", "alpha", "r2_dev"), ("n_targets",))}
+MARKER = {"with", "kind", "feature", "parameters", "metadata"}
 NEEDED = ("schema", "estimator", "features", "marker", "units", "targets", "data", "licence", "versions")
 
 
@@ -56,6 +57,8 @@ def save_model(model: Model, path: str | Path) -> Path:
     """
     from safetensors.numpy import save
 
+    if not isinstance(model, Model):
+        raise DataError(f"save_model: {type(model).__name__} is no model that `fit` or `load_model` gave.")
     if not model.is_linear:
         raise DataError(
             f"{model.card['estimator']['kind']}: this model has no weights, and nothing is pickled here, so that it "
@@ -108,7 +111,7 @@ def load_model(path: str | Path) -> Model:
     if header.get("format") != "auralign model":
         raise DataError(f"{file}: these are safetensors, but of no model that auralign saved.")
     schema = header.get("schema", "")
-    if not schema.isdigit() or int(schema) > SCHEMA:
+    if not schema.isdecimal() or int(schema) > SCHEMA:
         raise DataError(
             f"{file}: the model is of a later version of auralign (schema {schema}; this one reads up to {SCHEMA}). "
             "Install a newer auralign."
@@ -157,7 +160,32 @@ def _card(header: Mapping[str, str], folder: Path | None, file: Path) -> dict[st
     absent = [key for key in (*NEEDED, "tensors") if not isinstance(card, dict) or key not in card]
     if absent:
         raise DataError(f"{where}: the card lacks {absent[0]!r}.")
+    _refuse_malformed(card, where)
     return dict(card)
+
+
+def _refuse_malformed(card: Mapping[str, Any], where: Path) -> None:
+    """Refuse a card whose parts are not of the form in which `fit` writes them."""
+    features, targets, marker, units = (card[key] for key in ("features", "targets", "marker", "units"))
+    features = features if isinstance(features, dict) else {}
+    forms = {
+        "estimator": isinstance(card["estimator"], dict) and "kind" in card["estimator"],
+        "features": isinstance(features.get("n_units"), int)
+        and isinstance(features.get("widths"), list)
+        and not {"name", "layer", "layer_name"} - set(features),
+        "targets": _are_names(targets),
+        "units": units is None or (_are_names(units) and len(units) == features.get("n_units")),
+        "marker": marker is None or (isinstance(marker, dict) and not MARKER - set(marker)),
+        "data": isinstance(card["data"], dict) and "n_stimuli" in card["data"],
+        "tensors": isinstance(card["tensors"], dict),
+    }
+    wrong = [key for key, is_right in forms.items() if not is_right]
+    if wrong:
+        raise DataError(f"{where}: {wrong[0]!r} of the card is not in the form in which models are saved.")
+
+
+def _are_names(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(n, str) for n in given) and len(set(given)) == len(given)
 
 
 def _refuse_changed(card: Mapping[str, Any], tensors: Mapping[str, Array], file: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from ..config.models import TASK, Comparison, comparison_model
 from ..config.reading import read_config
 from ..errors import ConfigError
@@ -56,8 +58,10 @@ def run(
         comparison = read_config(file)
     elif isinstance(config, Mapping):
         comparison = validated(comparison_model(str(config.get("task", TASK))), config, "run")
-    else:
+    elif isinstance(config, BaseModel):
         comparison = config
+    else:
+        raise ConfigError(f"run: {config!r} is neither the path of a configuration nor a dict of what one says.")
     folder = Path("results") / comparison.name if out is None else Path(out)
     try:
         run_comparison(comparison, folder, n_jobs, force, scheduler, file)

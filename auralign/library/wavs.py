@@ -47,6 +47,11 @@ def marker_of(bands: Sequence[xr.DataArray], given: Mapping[str, Any] | None) ->
         by which it is recognised later.
     """
     metadata = bands[0].attrs.get("metadata") or {}
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(
+            f"fit: marker={given!r} is no dict; give what a junifer YAML says, such as "
+            "{'with': 'custom_markers', 'kind': 'LogMel'}."
+        )
     if given is not None:
         own = dict(given)
         modules, kind, layer = own.pop("with", SHIPPED), own.pop("kind", None), own.pop("layer", 0)
@@ -117,7 +122,11 @@ def extract(card: Mapping[str, Any] | None, paths: Any, name: str) -> xr.DataArr
 
 
 def _vector(marker: Any, file: Path, feature: str) -> Array:
-    found = marker.compute({"path": file, "meta": {"element": {"stimulus": file.stem}}})
+    try:
+        found = marker.compute({"path": file, "meta": {"element": {"stimulus": file.stem}}})
+    except ValueError as error:  # AudioError of the markers; its last line is about `junifer run`
+        reason = str(error).partition("\nSet AURALIGN_ON_ERROR")[0]
+        raise DataError(reason if str(file) in reason else f"{file}: {reason}") from error
     if not found:  # left out by AURALIGN_ON_ERROR=skip
         raise DataError(f"{file}: the sound cannot be used, as was said above.")
     if feature not in found and len(found) == 1:

@@ -40,3 +40,17 @@ def sentences(error: ValidationError, allowed: Iterable[str]) -> list[str]:
         message = message if message.endswith((".", "?")) else f"{message}."
         found.append(f"{key}: {message}" if key else message)
     return found
+
+
+def one_of(option: str, given: Any, allowed: tuple[str, ...]) -> None:
+    """Refuse what is none of the words that an option knows.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if given not in allowed:
+        near = did_you_mean(str(given), allowed)
+        words = [repr(word) for word in allowed]
+        known = f"neither {words[0]} nor {words[1]}" if len(words) == 2 else f"none of {', '.join(words)}"
+        raise ConfigError(f"{option}: {given!r} is {known}.{near}")

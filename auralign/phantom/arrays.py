@@ -54,8 +54,8 @@ def phantom(
     """
     if responses not in ("components", "voxels"):
         raise ConfigError(f"phantom: responses={responses!r} is neither 'components' nor 'voxels'.")
-    if not 1 <= n_voxels <= 100_000:
-        raise ConfigError(f"phantom: n_voxels={n_voxels} is not between 1 and 100000.")
+    if isinstance(n_voxels, bool) or not isinstance(n_voxels, int | np.integer) or not 1 <= n_voxels <= 100_000:
+        raise ConfigError(f"phantom: n_voxels={n_voxels!r} is no whole number between 1 and 100000.")
     # the components do not depend on the voxels
     study, layers = _study(n_voxels if responses == "voxels" else N_VOXELS), _features()
     if responses == "components":

@@ -229,3 +229,72 @@ def test_a_scaler_of_scikit_learn_is_the_one_of_zscore():
     by_hand = au.encode(scaler.transform(X), Y, [(development, test)]).scores.r2.to_numpy()
     own = au.encode(X * 3.0, Y, [(development, test)], zscore=True).scores.r2.to_numpy()
     np.testing.assert_allclose(own, by_hand, rtol=1e-10)
+
+
+def test_what_a_masked_array_hides_is_missing():
+    hidden = np.zeros(Y.shape, dtype=bool)
+    hidden[3, 1] = True
+    with pytest.raises(DataError, match="1 missing for some stimuli"):
+        au.encode(X, np.ma.masked_array(Y, hidden), SHUFFLE)
+    with pytest.raises(DataError, match="not finite for row 3"):
+        au.encode(np.ma.masked_array(X, np.arange(40)[:, None] + np.zeros(6, int) == 3), Y, SHUFFLE)
+    np.testing.assert_array_equal(
+        au.encode(np.ma.masked_array(X), Y, SHUFFLE).scores.r2, au.encode(X, Y, SHUFFLE).scores.r2
+    )
+
+
+def test_tables_without_ids_whose_rows_have_other_numbers_are_refused():
+    x, y = pd.DataFrame(X), pd.DataFrame(Y)
+    with pytest.raises(DataError, match="their indices differ, so that rows may not belong together"):
+        au.encode(x, y.sample(frac=1, random_state=0), SHUFFLE)
+    with pytest.raises(DataError, match=r"responses \(Y\) and groups|features \(X\) and groups"):
+        au.encode(x, y, GroupKFold(4), groups=pd.Series(np.repeat(range(8), 5)).iloc[::-1])
+    some = np.arange(40) % 4 > 0  # the same rows of both, and rows beside arrays, are matched by their position
+    expected = au.encode(X[some], Y[some], SHUFFLE).scores.r2
+    for pair in ((x[some], y[some]), (X[some], y[some]), (x[some], Y[some])):
+        np.testing.assert_array_equal(au.encode(*pair, SHUFFLE).scores.r2, expected)
+    named = au.encode(x.rename_axis("stimulus"), y.rename_axis("stimulus").iloc[::-1], "shuffle")
+    assert named.scores.r2.equals(au.encode(x.rename_axis("stimulus"), y.rename_axis("stimulus"), "shuffle").scores.r2)
+
+
+def test_rows_without_any_response_can_be_left_out():
+    y = Y.copy()
+    y[[2, 7]] = np.nan
+    kept = np.setdiff1d(np.arange(40), [2, 7])
+    splits = [(kept[:20], kept[20:]), (kept[18:], kept[:18])]
+    with pytest.warns(InputWarning, match="no response to 2 stimuli: 2, 7"):
+        found = au.encode(X, y, splits, missing="drop")
+    assert found.stimuli == [str(row) for row in kept]
+    plain = au.encode(X[kept], Y[kept], [(np.arange(20), np.arange(20, 38)), (np.arange(18, 38), np.arange(18))])
+    np.testing.assert_allclose(found.scores.r2, plain.scores.r2, rtol=1e-9)
+    with pytest.raises(ConfigError, match="no usable stimulus at position 2"):
+        au.encode(X, y, [(np.arange(20), np.arange(20, 40))], missing="drop")
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        ({"engine": "mulitarget"}, "engine: 'mulitarget' is none of .* Did you mean multitarget?"),
+        ({"missing_targets": "dorp"}, "missing_targets: 'dorp' is neither 'error' nor 'drop'. Did you mean drop?"),
+        ({"missing_repetitions": "drop"}, "missing_repetitions: 'drop' is neither 'error' nor 'available'"),
+        ({"n_jobs": None}, "n_jobs: None is no number of processes"),
+        ({"n_jobs": 1.5}, "n_jobs: 1.5 is no number of processes"),
+        ({"groups": pd.DataFrame({"group": range(40)})}, "groups: one label per stimulus is needed, not a table"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, problem):
+    with pytest.raises(au.AuralignError, match=problem):
+        au.encode(X, Y, SHUFFLE, **options)
+
+
+@pytest.mark.parametrize("name", [None, np.nan, ""])
+def test_a_stimulus_without_a_name_is_refused(name):
+    table = pd.DataFrame(X, index=pd.Index([*IDS[:-1], name], name="stimulus"))
+    with pytest.raises(DataError, match="the stimulus at position 39"):
+        au.encode(table, Y, SHUFFLE)
+
+
+def test_a_table_of_repetitions_needs_the_names_of_stimuli():
+    table = pd.concat([pd.DataFrame(Y).assign(repetition=number) for number in range(2)], ignore_index=True)
+    with pytest.raises(DataError, match="needs the column `stimulus`"):
+        au.encode(X, table, SHUFFLE)

@@ -1,5 +1,6 @@
 """fit, save and load: the numbers of scikit-learn, nothing pickled, and sounds predicted as before."""
 
+import hashlib
 import json
 import shutil
 
@@ -244,6 +245,7 @@ def test_a_loaded_model_predicts_sounds_by_the_marker_of_its_card(sounds, tmp_pa
         ({"kind": "Loudness2", "with": "no_such_module"}, "'no_such_module', which brings the marker"),
         ({"kind": "NoSuchMarker", "with": []}, "not known to junifer"),
         ({"with": []}, "needs `kind`"),
+        ("LogMel", "marker='LogMel' is no dict"),
     ],
 )
 def test_a_marker_that_is_not_here_is_named(marker, problem):
@@ -280,3 +282,48 @@ def test_features_of_a_storage_bring_their_marker_along(sounds, tmp_path):
     again = au.load_model(au.save_model(model, tmp_path / "m.safetensors"))
     pd.testing.assert_frame_equal(again.predict(paths), model.predict(features), check_exact=True)
     assert again.card["marker"]["metadata"]["version"] == LogMel.VERSION
+
+
+@pytest.mark.parametrize("name, content, problem", [
+    ("junk.wav", b"junk" * 100, "not a sound file that can be read"),
+    ("empty.wav", b"", "the file is empty"),
+])  # fmt: skip
+def test_a_sound_that_cannot_be_used_is_an_error_of_ours(name, content, problem, sounds, tmp_path):
+    model = au.fit(rng.standard_normal((12, 128)), Y[:12], marker={"with": "custom_markers", "kind": "LogMel"})
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=problem) as caught:
+        model.predict([*sounds, tmp_path / name])
+    assert str(tmp_path / name) in str(caught.value) and "AURALIGN_ON_ERROR" not in str(caught.value)
+
+
+def test_a_dict_of_layers_is_predicted_by_the_layer_of_the_fit():
+    layers = {"first": FRAME, "second": FRAME[NAMES[::-1]] * 2}
+    model = au.fit(layers, Y, layer="second")
+    pd.testing.assert_frame_equal(model.predict(layers), model.predict(layers["second"]), check_exact=True)
+    with pytest.raises(DataError, match="of the layers first, third 0 are called so"):
+        model.predict({"first": FRAME, "third": FRAME})
+
+
+def test_predictions_keep_the_numbers_of_rows():
+    rows = pd.DataFrame(X, columns=NAMES).iloc[[30, 4]]
+    found = au.fit(FRAME, Y).predict(rows)
+    assert list(found.index) == [30, 4]
+    np.testing.assert_array_equal(found, au.fit(FRAME, Y).predict(X[[30, 4]]))
+
+
+@pytest.mark.parametrize("changes", [
+    {"features": "net"}, {"features": {"n_units": 6}}, {"targets": 3}, {"targets": ["a", "a", "b"]},
+    {"tensors": []}, {"estimator": "ridge"}, {"marker": {}}, {"units": ["a"]}, {"data": None},
+])  # fmt: skip
+def test_a_card_of_another_form_is_refused(changes, tmp_path):
+    folder = au.save_model(au.fit(FRAME, Y), tmp_path / "model")
+    _card(folder, **changes)
+    checksum = hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
+    _tensors(folder, lambda tensors, header: {**header, "card_sha256": checksum})
+    with pytest.raises(DataError, match=f"{next(iter(changes))!r} of the card is not in the form"):
+        au.load_model(folder)
+
+
+def test_what_is_no_model_is_not_saved(tmp_path):
+    with pytest.raises(DataError, match="ndarray is no model"):
+        au.save_model(X, tmp_path / "model")

@@ -1,11 +1,12 @@
 """The result of encode: dims, layers that are chosen, tables and figures."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import auralign as au
 from auralign.analysis.layer_choice import nested_choice
-from auralign.errors import ConfigError
+from auralign.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,10 @@ def test_figures_are_those_of_the_report(result, components):
     assert len(result.plot("alphas").data) == 24
     with pytest.raises(ConfigError, match="neither 'layers' nor 'alphas'"):
         result.plot("pie")
+
+
+def test_targets_are_grouped_by_one_column_or_several(result):
+    pd.testing.assert_frame_equal(result.best_layer(by=["target"]), result.best_layer())
+    pd.testing.assert_frame_equal(result.best_layer(by="target"), result.best_layer())
+    with pytest.raises(DataError, match="no column 'roi'"):
+        result.best_layer(by="roi")
