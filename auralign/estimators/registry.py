@@ -38,6 +38,8 @@ GROUP = "auralign.estimators"
 # those that are shipped: pyproject.toml registers what this file says; a checkout whose metadata was installed before
 # an estimator was added knows it from here
 SHIPPED_FILE = "entry_points.txt"
+# models of other libraries may be given in short, `{sklearn: sklearn.svm.SVR}`: the option that the value stands for
+SHORT = {"sklearn": "estimator", "julearn": "model"}
 
 
 def shipped() -> dict[str, str]:
@@ -212,6 +214,9 @@ def _module(kind: str) -> str:
 def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Path | None = None) -> EstimatorOptions:
     """Check the options of an estimator, `{kind: ..., ...}`, or its name alone for its defaults.
 
+    Models of other libraries may be given in short: `{sklearn: sklearn.svm.SVR, ...}` is `{kind: sklearn, estimator:
+    sklearn.svm.SVR, ...}`, and `{julearn: svm, ...}` is `{kind: julearn, model: svm, ...}`.
+
     Parameters
     ----------
     settings : str, mapping or EstimatorOptions
@@ -229,6 +234,7 @@ def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Pat
         settings = {"kind": settings}
     if not isinstance(settings, Mapping):
         raise _wrong("an estimator is a mapping with the key `kind`", settings)
+    settings = _written_out(settings)
     kind = settings.get("kind")
     if not isinstance(kind, str):
         raise _wrong("an estimator needs `kind`, its name" if kind is None else "must be a name", kind, "kind")
@@ -241,6 +247,19 @@ def options_of(settings: str | Mapping[str, Any] | EstimatorOptions, folder: Pat
     return of_kind.model_validate(dict(settings))
 
 
+def _written_out(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write the short form of a model of another library as what it stands for."""
+    short = [kind for kind in SHORT if kind in settings]
+    if not short or "kind" in settings:
+        return settings
+    if len(short) > 1:
+        raise _wrong(f"an estimator is of one library: give {' or '.join(short)}", dict(settings))
+    rest = {key: value for key, value in settings.items() if key != short[0]}
+    if SHORT[short[0]] in rest:
+        raise _wrong(f"says the same as `{short[0]}`; give one of both", rest[SHORT[short[0]]], SHORT[short[0]])
+    return {"kind": short[0], SHORT[short[0]]: settings[short[0]], **rest}
+
+
 def options_class(settings: Mapping[str, Any], folder: Path | None = None) -> type[EstimatorOptions]:
     """Find what options the estimator of `{kind: ..., ...}` has; `folder` as of `options_of`.
 
@@ -249,6 +268,7 @@ def options_class(settings: Mapping[str, Any], folder: Path | None = None) -> ty
     ConfigError
         There is no such estimator, its package cannot be imported, or its file cannot be read or has no such estimator.
     """
+    settings = _written_out(settings)
     if settings.get("file") is not None:
         return _options_of_file(_absolute(settings["file"], folder), settings["kind"])
     return get(settings["kind"]).options

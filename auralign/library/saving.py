@@ -116,7 +116,8 @@ def load_model(path: str | Path) -> Model:
             f"{file}: the model is of a later version of auralign (schema {schema}; this one reads up to {SCHEMA}). "
             "Install a newer auralign."
         )
-    card = _card(header, path if path.is_dir() else None, file)
+    in_folder = path.is_dir() or ("card" not in header and file.with_name(CARD).is_file())
+    card = _card(header, file.parent if in_folder else None, file)
     tensors = {name: tensors[name] for name in SHAPES if name in tensors}
     _refuse_changed(card, tensors, file)
     targets = pd.Index(card["targets"], name="target")

@@ -140,7 +140,7 @@ def _takes_sounds(step: str, kind: str) -> bool:
     return (
         step in ("marker", "datagrabber")
         and not isinstance(component, str)
-        and not _is_in(inspect.getfile(component), JUNIFER)
+        and component.__module__.partition(".")[0] != "junifer"
     )
 
 

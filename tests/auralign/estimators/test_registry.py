@@ -74,6 +74,17 @@ def test_a_name_alone_gives_the_defaults():
     assert registry.options_of("lasso").n_alphas == 50
 
 
+def test_models_of_other_libraries_may_be_given_in_short():
+    long = {"kind": "sklearn", "estimator": "sklearn.svm.SVR", "grid": {"C": [0.1, 1.0]}}
+    assert registry.options_of({"sklearn": "sklearn.svm.SVR", "grid": {"C": [0.1, 1.0]}}) == registry.options_of(long)
+    named = registry.options_of({"julearn": "svm", "cv": 3})
+    assert named == registry.options_of({"kind": "julearn", "model": "svm", "cv": 3})
+    with pytest.raises(ValidationError, match="of one library: give sklearn or julearn"):
+        registry.options_of({"sklearn": "sklearn.svm.SVR", "julearn": "svm"})
+    with pytest.raises(ValidationError, match="says the same as `julearn`"):
+        registry.options_of({"julearn": "svm", "model": "ridge"})
+
+
 @pytest.mark.parametrize(
     ("settings", "place", "message"),
     [

@@ -98,6 +98,7 @@ def test_the_real_components_are_fitted_as_scikit_learn_fits_them(root):
 def test_a_loaded_model_predicts_the_same_to_the_last_bit(estimator, tmp_path):
     model = au.fit(FRAME, Y, estimator)
     again = au.load_model(au.save_model(model, tmp_path / "model"))
+    assert au.load_model(tmp_path / "model" / "weights.safetensors").card == again.card
     pd.testing.assert_frame_equal(again.predict(FRAME), model.predict(FRAME), check_exact=True)
     alone = pd.concat([again.predict(FRAME.iloc[[row]]) for row in range(3)])
     pd.testing.assert_frame_equal(alone, model.predict(FRAME).iloc[:3], check_exact=True)

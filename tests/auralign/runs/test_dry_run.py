@@ -31,7 +31,7 @@ def test_nothing_is_written_and_everything_is_told(small_config, tmp_path, monke
     assert "\nto compute: 6 of 6 blocks\ntime: about " in said
     assert "(measured: one split of one block of each line, with this machine as busy as it is)" in said
     assert re.search(r"^disk: about .* of results; while it runs, .* of arrays more$", said, re.MULTILINE)
-    assert re.search(r"^memory: about \d+ MB for each process", said, re.MULTILINE)
+    assert re.search(r"^memory: about [\d.]+ [MG]B for each process", said, re.MULTILINE)
     assert said.endswith("nothing was written; without --dry-run it is computed\n")
 
 

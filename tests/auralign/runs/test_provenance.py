@@ -110,7 +110,7 @@ def test_tables_have_checksums_by_name(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "[]", '{"config": {"name": "x"}}', '{"config": 3, "inputs": {}, "versions": {}}'])
 def test_a_damaged_record_is_named(tmp_path, text):
-    with pytest.raises(DataError, match=r"provenance\.json: the file is missing.*compare\.py"):
+    with pytest.raises(DataError, match=r"provenance\.json: the file is missing.*auralign run"):
         read_provenance(tmp_path)
     (tmp_path / "provenance.json").write_text(text)
     with pytest.raises(DataError, match=r"provenance\.json: not the provenance of a result"):
