@@ -11,22 +11,20 @@ A file is named in the configuration, `{kind: my_kind, file: my_estimator.py}`, 
 from __future__ import annotations
 
 import configparser
-import hashlib
 import importlib
-import sys
-import types
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ValidationError, create_model
+from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..errors import ConfigError, did_you_mean
+from .of_file import OfFile, options_of_file
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
 from .returned import named, refuse_wrong_fit, refuse_wrong_prediction
@@ -270,7 +268,10 @@ def options_class(settings: Mapping[str, Any], folder: Path | None = None) -> ty
     """
     settings = _written_out(settings)
     if settings.get("file") is not None:
-        return _options_of_file(_absolute(settings["file"], folder), settings["kind"])
+        file, kind = _absolute(settings["file"], folder), settings["kind"]
+        if kind in registered():
+            raise ConfigError(f"{file}: kind: {kind} is registered as {registered()[kind]}; give yours another name.")
+        return options_of_file(file, kind)
     return get(settings["kind"]).options
 
 
@@ -282,82 +283,3 @@ def _wrong(message: str, given: Any, *place: str) -> ValidationError:
     """Make the error of a mistake that no model can find."""
     problem = PydanticCustomError("estimator", "{message}", {"message": message})
     return ValidationError.from_exception_data("estimator", [InitErrorDetails(type=problem, loc=place, input=given)])
-
-
-class OfFile(EstimatorOptions):
-    """Options of an estimator that a file brings; `file` is an input of a comparison as a table is."""
-
-    plugin: ClassVar[Plugin]
-    sha256: ClassVar[str]
-    file: Path
-
-    def in_key(self) -> dict[str, Any]:
-        """Return what changes numbers: the content of the file, wherever it lies."""
-        return {**self.model_dump(mode="json", exclude={"file"}), "sha256": self.sha256}
-
-    def __reduce__(self):
-        """Let other processes load the file themselves, whose module they cannot import."""
-        return _restored, (self.model_dump(), self.sha256)
-
-
-def _restored(settings: dict[str, Any], sha256: str) -> EstimatorOptions:
-    """Make the options again in another process.
-
-    Raises
-    ------
-    ConfigError
-        The file is not there, or another one.
-    """
-    options = options_of(settings)
-    if not isinstance(options, OfFile) or options.sha256 != sha256:
-        raise ConfigError(f"{settings['file']}: the file has changed since the run began. Start the run again.")
-    return options
-
-
-def _options_of_file(file: Path, kind: str) -> type[OfFile]:
-    """Read a file and make the class of its estimator's options, which have `file` besides.
-
-    Raises
-    ------
-    ConfigError
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file}: this file of an estimator cannot be read: {error.strerror}.") from error
-    return _class_of(file, content, kind)
-
-
-@cache
-def _class_of(file: Path, content: bytes, kind: str) -> type[OfFile]:
-    if kind in registered():
-        raise ConfigError(f"{file}: kind: {kind} is registered as {registered()[kind]}; give yours another name.")
-    sha256 = hashlib.sha256(content).hexdigest()
-    module = _module_of(file, content, sha256)
-    found = {value.name: value for value in vars(module).values() if isinstance(value, Plugin)}
-    if kind not in found:
-        has = f"there are {', '.join(map(repr, found))}" if found else "there is none"
-        raise ConfigError(f"{file}: the file has no Plugin of the name {kind!r}; {has}.{did_you_mean(kind, found)}")
-    options = found[kind].options
-    make: Any = create_model  # for pydantic's plugin of mypy a class made of two has the attributes of neither
-    made = make(options.__name__, __base__=(OfFile, options), __module__=module.__name__)
-    made.plugin, made.sha256 = found[kind], sha256
-    return made
-
-
-def _module_of(file: Path, content: bytes, sha256: str) -> types.ModuleType:
-    """Run a file as a module of its own, once per content."""
-    name = f"auralign_estimator_{sha256[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = types.ModuleType(name)
-    module.__file__ = str(file)
-    sys.modules[name] = module
-    try:
-        exec(compile(content, str(file), "exec"), vars(module))
-    except Exception as error:
-        del sys.modules[name]
-        raise ConfigError(
-            f"{file}: this file of an estimator cannot be run: {type(error).__name__}: {error}."
-        ) from error
-    return module
