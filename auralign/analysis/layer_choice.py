@@ -3,17 +3,21 @@
 All of them choose target by target; a summary of many targets is the median over targets, each at its own layer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
 from .aggregate import Pivot, group_targets, known_median, pivot
+from .chosen import Chosen, ChosenScores, choose, chosen_scores
 from .half_split import N_DRAWS, draw_halves
 from .nested_layers import at_position, best_position
+
+OneT = TypeVar("OneT", Pivot, Chosen)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def published_choice(
 
 
 def nested_choice(
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | ChosenScores,
     metric: str = "r2_corr",
     targets: pd.DataFrame | None = None,
     by: list[str] | None = None,
@@ -91,7 +95,7 @@ def nested_choice(
     Parameters
     ----------
     scores, metric, targets, by
-        As in `published_choice`.
+        As in `published_choice`; `scores` may also be what was chosen of them (`chosen.chosen_scores`).
     dev : str
         The column of `scores` that chooses.
 
@@ -105,7 +109,7 @@ def nested_choice(
     ------
     DataError
     """
-    table = _tabulate(pivot(scores, [metric, dev]), partial(_nested, dev=dev), metric, targets, by)
+    table = _tabulate(chosen_scores(scores, [metric], dev).models, _at_chosen, metric, targets, by)
     return table.drop(columns=["score_std", "score_sem"])
 
 
@@ -228,8 +232,11 @@ def _naive(one: Pivot, metric: str) -> Choice:
 
 
 def _nested(one: Pivot, metric: str, dev: str) -> Choice:
-    position = _best(one.values[dev])  # [splits, targets]
-    return Choice(np.minimum(known_median(_at(one.values[metric], position)), 1.0)[None], position)
+    return _at_chosen(choose(one, [metric], dev), metric)
+
+
+def _at_chosen(one: Chosen, metric: str) -> Choice:
+    return Choice(np.minimum(known_median(one.values[metric]), 1.0)[None], one.position + 1)
 
 
 def _published(one: Pivot, metric: str) -> Choice:
@@ -292,8 +299,8 @@ def _headed(labels: pd.DataFrame, **head: str) -> pd.DataFrame:
 
 
 def _tabulate(
-    pivots: list[Pivot],
-    rule: Callable[[Pivot, str], Choice],
+    pivots: Sequence[OneT],
+    rule: Callable[[OneT, str], Choice],
     metric: str,
     targets: pd.DataFrame | None,
     by: list[str] | None,

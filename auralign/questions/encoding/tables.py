@@ -6,16 +6,19 @@ from functools import cache
 import pandas as pd
 
 from ...analysis.aggregate import by_region, by_subject
+from ...analysis.chosen import nested_table
+from ...analysis.estimator_pairs import differences_table
+from ...analysis.fits import fits_table
 from ...analysis.hypotheses import run_hypotheses
 from ...analysis.layer_choice import optimism, summed_layers
 from ...analysis.paired_tests import run_tests
 from ...analysis.selection import selection_consistency
 from ...analysis.standing import MANY_TARGETS
 from ...analysis.unique_variance import unique_variance
-from ...estimators.registry import abilities
+from ...estimators.registry import abilities, alpha_grid
 from ...inputs.study import Study
 from ...inputs.usable_targets import count_repetitions
-from ...scoring.metrics import METRICS
+from ...scoring.metrics import METRICS, primary_metric
 from .above_chance import above_chance
 from .options import Encoding
 from .summary import IDENTITY, summarise
@@ -48,7 +51,7 @@ def table_makers(
         By the keys of `TABLES`. None are made, where inputs or settings do not allow them, of `regions` (targets need a
         column `roi`), `unique_variance` (joined feature sets), `selected` and `selection` (sparse estimators),
         `hypotheses` and `above_chance` (asked for), `dropped_targets` (targets were left out), `repetitions` (stimuli
-        have unequal numbers of them).
+        have unequal numbers of them), `estimator_differences` (several estimators).
     """
     summary = cache(lambda: summarise(scores(), targets))
     subject = "subject" if "subject" in targets else None
@@ -74,6 +77,10 @@ def table_makers(
         units = selected()
         return None if units is None else _selection(options, study, scores(), units, targets)
 
+    def differences() -> pd.DataFrame | None:
+        metric = primary_metric(options.metric, "r2_corr_c2" in scores())
+        return differences_table(scores(), list(options.estimators), metric)
+
     def hypotheses() -> pd.DataFrame | None:
         if not options.hypotheses:
             return None
@@ -81,6 +88,9 @@ def table_makers(
 
     return {
         "scores": scores,
+        "nested": lambda: nested_table(scores()),
+        "fits": lambda: fits_table(scores(), {name: alpha_grid(own) for name, own in options.estimators.items()}),
+        "estimator_differences": differences,
         "summary": summary,
         "comparisons": lambda: run_tests(scores(), summary(), options.tests, options.fdr),
         "layers": layers,
