@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import known_median, pivot, split_sizes
+from ..analysis.aggregate import known_median
+from ..analysis.score_arrays import as_scores
 from ..errors import DataError
 from ..inference.statistics import corrected_interval
 from ..wording import counted, listed
@@ -138,15 +139,18 @@ def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: fl
     DataFrame
         `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`.
     """
-    both = {name: {p.features: p for p in pivot(scores[scores["estimator"] == name], [metric])} for name in (a, b)}
-    sizes = split_sizes(scores)
+    both = {name: as_scores(scores[scores["estimator"] == name]) for name in (a, b)}
+    models = {name: {one.features: one for one in both[name].models} for name in (a, b)}
+    sizes = both[a].n_train, both[a].n_test
     tables = []
-    for name in (name for name in both[a] if name in both[b]):
-        first, second = both[a][name], both[b][name]
-        if not np.array_equal(first.layers, second.layers) or not np.array_equal(first.targets, second.targets):
+    for name in (name for name in models[a] if name in models[b]):
+        first, second = models[a][name], models[b][name]
+        known = [both[one].targets for one in (a, b)]
+        if not np.array_equal(first.layers, second.layers) or not np.array_equal(*known):
             raise DataError(f"{name}: {a} and {b} have not the same layers and targets, so that they cannot be paired.")
-        difference = first.values[metric] - second.values[metric]  # [layers, splits, targets]
-        targets, n_targets = list(first.targets), 1
+        values = (both[one].read(model, [metric])[metric] for one, model in ((a, first), (b, second)))
+        difference = np.subtract(*values)  # [layers, splits, targets]
+        targets, n_targets = list(known[0]), 1
         if len(targets) > MAX_PANELS:
             difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
             targets, n_targets = [median_name(len(targets))], len(targets)

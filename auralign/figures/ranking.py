@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import split_sizes
+from ..analysis.score_arrays import split_sizes
 from ..analysis.standing import MANY_TARGETS, mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 from ..errors import DataError
 from ..wording import counted, listed
