@@ -2,100 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .aggregate import Pivot, known_median, pivot, split_sizes
+from .aggregate import known_median
+from .score_arrays import Model, Scores, as_scores
 from .standing import MANY_TARGETS
 
 
-def differences_table(scores: pd.DataFrame, estimators: list[str], metric: str) -> pd.DataFrame | None:
+def differences_table(scores: Scores | pd.DataFrame, estimators: list[str], metric: str) -> pd.DataFrame | None:
     """Subtract the scores of every other estimator from those of the first; meant for estimator_differences.parquet.
 
     Parameters
     ----------
-    scores : DataFrame
-        One row per features x layer x target x estimator x split, with `n_train` and `n_test`.
+    scores : Scores or DataFrame
     estimators : list of str
     metric : str
 
     Returns
     -------
     DataFrame or None
-        See `differences_of`; None where there is no other estimator.
+        See `difference_rows`; None where there is no other estimator that shares a feature set with the first.
     """
     first, *others = estimators
-    tables = [paired_differences(scores, first, other, metric) for other in others]
+    tables = [table for other in others for table in difference_rows(scores, first, other, metric)]
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def paired_differences(scores: pd.DataFrame, a: str, b: str, metric: str) -> pd.DataFrame:
-    """Subtract the scores of estimator b from those of a, in every feature set that has both.
+    """Subtract the scores of estimator b from those of a.
 
     Raises
     ------
     DataError
-        No feature set has both, or not the same layers and targets of both.
+        No feature set has both.
     """
-    own = {name: pivot(scores[scores["estimator"] == name], [metric]) for name in (a, b)}
-    both = {name: {one.features: one for one in pivots} for name, pivots in own.items()}
-    shared = [name for name in both[a] if name in both[b]]
-    if not shared:
+    tables = list(difference_rows(scores, a, b, metric))
+    if not tables:
         raise DataError(f"no feature set has scores of both {a!r} and {b!r}; there are {scores['estimator'].unique()}.")
-    sizes, each = split_sizes(scores), scores["target"].nunique() <= MANY_TARGETS
-    tables = [differences_of(both[a][name], both[b][name], metric, *sizes, each) for name in shared]
     return pd.concat(tables, ignore_index=True)
 
 
-def differences_of(
-    a: Pivot, b: Pivot, metric: str, n_train: np.ndarray, n_test: np.ndarray, each: bool
-) -> pd.DataFrame:
-    """Subtract the scores of one estimator from those of another, in all layers of a feature set or some.
+def difference_rows(scores: Scores | pd.DataFrame, a: str, b: str, metric: str) -> Iterator[pd.DataFrame]:
+    """Yield the differences a - b in every feature set that has both estimators, those of one layer at a time.
 
-    Parameters
-    ----------
-    a, b : Pivot
-        All targets.
-    metric : str
-    n_train, n_test : ndarray of int, shape (n_splits,)
-    each : bool
-        A row per target, instead of the median over targets of each split.
-
-    Returns
-    -------
+    Yields
+    ------
     DataFrame
-        One row per layer, split (and target, else none): `features`, `layer`, `layer_name`, `a`, `b`, `metric`,
-        `target`, `split`, `difference`, `n_targets`, `n_train`, `n_test`.
+        One row per split, and per target of up to 24 of them, else of all together (`target` is missing): `features`,
+        `layer`, `layer_name`, `a`, `b`, `metric`, `target`, `split`, `difference` (of all together the median over the
+        differences of targets), `n_targets`, `n_train`, `n_test`.
 
     Raises
     ------
     DataError
         The two have not the same layers and targets.
     """
-    if not np.array_equal(a.layers, b.layers) or not np.array_equal(a.targets, b.targets):
-        raise DataError(
-            f"{a.features}: {a.estimator} and {b.estimator} have not the same layers and targets, so that they cannot "
-            "be paired."
-        )
-    difference = a.values[metric] - b.values[metric]  # [layers, splits, targets]
-    n_targets = len(a.targets)
+    if isinstance(scores, pd.DataFrame):
+        both = [as_scores(scores[scores["estimator"] == name]) for name in (a, b)]
+    else:
+        both = [scores, scores]
+    models = [
+        {one.features: one for one in own.models if one.estimator == name}
+        for own, name in zip(both, (a, b), strict=True)
+    ]
+    for features in (name for name in models[0] if name in models[1]):
+        pair = [own[features] for own in models]
+        if not np.array_equal(*(own.layers for own in pair)) or not np.array_equal(*(own.targets for own in both)):
+            raise DataError(
+                f"{features}: {a} and {b} have not the same layers and targets, so that they cannot be paired."
+            )
+        for number, layer in enumerate(pair[0].layers):
+            read = (own.read(one, [metric], layers=[layer])[metric][0] for own, one in zip(both, pair, strict=True))
+            yield _tabulate(both[0], pair[0], number, np.subtract(*read)).assign(a=a, b=b, metric=metric)[_COLUMNS]
+
+
+_COLUMNS = [
+    *("features", "layer", "layer_name", "a", "b", "metric"),
+    *("target", "split", "difference", "n_targets", "n_train", "n_test"),
+]
+
+
+def _tabulate(scores: Scores, one: Model, number: int, difference: np.ndarray) -> pd.DataFrame:
+    """Tabulate the differences of one layer, [n_splits, n_targets]."""
+    n_targets = len(scores.targets)
+    each = n_targets <= MANY_TARGETS
     if not each:
-        difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
-    layer, split, target = (axis.ravel() for axis in np.indices(difference.shape))
+        difference = known_median(difference.T)[:, None]
+    split, target = (axis.ravel() for axis in np.indices(difference.shape))
+    together = pd.array([None] * len(split), dtype="string")
     return pd.DataFrame(
         {
-            "features": a.features,
-            "layer": a.layers[layer],
-            "layer_name": a.layer_names[layer],
-            "a": a.estimator,
-            "b": b.estimator,
-            "metric": metric,
-            "target": a.targets.astype(object)[target] if each else pd.array([None] * len(layer), dtype="string"),
-            "split": split,
+            "features": one.features,
+            "layer": one.layers[number],
+            "layer_name": one.layer_names[number],
+            "target": np.asarray(scores.targets, dtype=object)[target] if each else together,
+            "split": scores.splits[split],
             "difference": difference.ravel(),
             "n_targets": n_targets,
-            "n_train": n_train[split],
-            "n_test": n_test[split],
+            "n_train": scores.n_train[split],
+            "n_test": scores.n_test[split],
         }
     )

@@ -9,7 +9,6 @@ import pandas as pd
 from ..inference.resampling import paired_bootstrap
 from ..inference.statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from ..scoring.metrics import primary_metric
-from .aggregate import split_sizes
 from .hypothesis_options import (
     BestOverall,
     DepthByRegion,
@@ -20,6 +19,7 @@ from .hypothesis_options import (
     region_groups,
 )
 from .nested_layers import choose_layers, nested_scores
+from .score_arrays import split_sizes
 
 OVERALL = "(all targets)"
 # the verdict of a row on which no hypothesis rests

@@ -8,9 +8,9 @@ import pandas as pd
 from ..errors import ConfigError
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from ..scoring.metrics import Metric
-from .aggregate import split_sizes
 from .nested_layers import most_chosen, nested_scores
 from .paired_test_options import Selector, Test
+from .score_arrays import split_sizes
 
 KEYS = ["features", "layer", "estimator"]
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]

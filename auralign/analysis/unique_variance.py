@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest
-from .aggregate import split_sizes
+from .score_arrays import split_sizes
 
 COLUMNS = [
     "features", "without", "adds", "layer", "estimator", "target", "metric",

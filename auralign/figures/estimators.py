@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import known_median, pivot, split_sizes
+from ..analysis.aggregate import known_median
 from ..analysis.estimator_pairs import paired_differences
+from ..analysis.score_arrays import as_scores
 from ..inference.statistics import corrected_interval
 from ..wording import counted, listed
 from .heads import estimator_panels, finish_curves, looks_of, median_name, named_by, of_many, target_panels
@@ -147,10 +148,12 @@ def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
         `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`; of more than 12 targets of
         their median.
     """
-    sizes, tables = split_sizes(pairs), []
-    n_all = int(pairs["n_targets"].max())
-    for one in pivot(pairs.assign(estimator="", target=pairs["target"].fillna(median_name(n_all))), ["difference"]):
-        difference, targets, n_targets = one.values["difference"], list(one.targets), 1  # [layers, splits, targets]
+    n_all, tables = int(pairs["n_targets"].max()), []
+    scores = as_scores(pairs.assign(estimator="", target=pairs["target"].fillna(median_name(n_all))))
+    sizes = scores.n_train, scores.n_test
+    for one in scores.models:
+        difference = scores.read(one, ["difference"])["difference"]  # [layers, splits, targets]
+        targets, n_targets = list(scores.targets), 1
         if n_all > MAX_PANELS:
             if len(targets) > 1:
                 difference = known_median(np.moveaxis(difference, 2, 0))[..., None]

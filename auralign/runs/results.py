@@ -10,14 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from ..analysis.chosen import ChosenScores, chosen_scores, read_nested
+from ..analysis.chosen import ChosenScores
 from ..analysis.estimator_pairs import paired_differences
 from ..analysis.fits import fits_table
+from ..analysis.score_arrays import Scores, as_scores
 from ..errors import DataError
 from ..estimators.record import recorded
 from ..questions import measures as long_table
 from ..questions.question import TableFile, get_question
-from ..scoring.metrics import METRICS, primary_metric
+from ..scoring.metrics import primary_metric
 from .provenance import refuse_unknown
 from .result_tables import check_columns, read_table, refuse_missing, tables_of
 
@@ -198,11 +199,11 @@ class Results:
         return 1.0 - self.provenance["config"]["fdr"]
 
     @cached_property
-    def chosen(self) -> ChosenScores:
-        """Scores at the layers that the development stimuli choose: of nested.parquet, else made of the scores."""
+    def chosen(self) -> Scores:
+        """Scores of which those at layers chosen by `r2_dev` are known: of nested.parquet, else all scores."""
         if self._is_compact("nested"):
-            return read_nested(self.need("nested"), self.layer_names)
-        return chosen_scores(self.scores, [metric for metric in METRICS if metric in self.scores])
+            return ChosenScores(self.need("nested"), self.layer_names)
+        return as_scores(self.scores)
 
     @cached_property
     def fits(self) -> pd.DataFrame:

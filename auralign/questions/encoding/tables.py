@@ -10,8 +10,9 @@ from ...analysis.chosen import nested_table
 from ...analysis.estimator_pairs import differences_table
 from ...analysis.fits import fits_table
 from ...analysis.hypotheses import run_hypotheses
-from ...analysis.layer_choice import optimism, summed_layers
+from ...analysis.layer_choice import choices_beside, summed_layers
 from ...analysis.paired_tests import run_tests
+from ...analysis.score_arrays import Scores, as_scores
 from ...analysis.selection import selection_consistency
 from ...analysis.standing import MANY_TARGETS
 from ...analysis.unique_variance import unique_variance
@@ -94,7 +95,7 @@ def table_makers(
         "summary": summary,
         "comparisons": lambda: run_tests(scores(), summary(), options.tests, options.fdr),
         "layers": layers,
-        "layer_choice": lambda: _layer_choice(scores(), metrics(), targets),
+        "layer_choice": lambda: _layer_choice(as_scores(scores()), metrics(), targets),
         "regions": regions,
         "unique_variance": unique,
         "selected": selected,
@@ -106,16 +107,16 @@ def table_makers(
     }
 
 
-def _layer_choice(scores: pd.DataFrame, metrics: list[str], targets: pd.DataFrame) -> pd.DataFrame:
+def _layer_choice(scores: Scores, metrics: list[str], targets: pd.DataFrame) -> pd.DataFrame:
     """Lay the three choices of a layer side by side, per target, or of many targets per subject and pooled."""
-    n_layers = scores.groupby("features")["layer"].nunique()
-    exclude = {name: layers for name, layers in summed_layers(scores).items() if len(layers) < n_layers[name]}
-    if scores["target"].nunique() <= MANY_TARGETS:
+    n_layers = {one.features: len(one.layers) for one in scores.models}
+    summed = summed_layers(scores.models)
+    exclude = {name: layers for name, layers in summed.items() if len(layers) < n_layers[name]}
+    if len(scores.targets) <= MANY_TARGETS:
         groups: list[list[str] | None] = [None]
     else:
         groups = [[], *([["subject"]] if "subject" in targets else []), *([["roi"]] if "roi" in targets else [])]
-    parts = [optimism(scores, metric, targets, by, exclude) for metric in metrics for by in groups]
-    return pd.concat(parts, ignore_index=True)
+    return choices_beside(scores, metrics, targets, groups, exclude)
 
 
 def _selection(
