@@ -11,6 +11,8 @@ from .score_arrays import Model, Scores, as_scores
 from .standing import MANY_TARGETS
 
 COUNTS = ("n_fits", "n_alphas", "n_smallest", "n_largest", "n_infinite", "n_undefined")
+# of one score, read together: layers are taken together as long as they have no more
+MOST_VALUES = 4_000_000
 # a column of ones, beside scores some of which are not there
 THERE = "there"
 
@@ -51,10 +53,13 @@ def fits_rows(scores: Scores, grids: Mapping[str, Sequence[float] | None]) -> It
         more, `n_infinite`, `n_undefined` without a score.
     """
     metrics = ["alpha", "r2_corr", *([THERE] if THERE in scores.metrics else [])]
+    together = max(1, MOST_VALUES // (len(scores.splits) * len(scores.targets)))
     for one in scores.models:
-        for number in range(len(one.layers)):
-            values = {name: own[0] for name, own in scores.read(one, metrics, layers=[one.layers[number]]).items()}
-            yield _count(scores, one, number, values, grids.get(one.estimator))
+        for first in range(0, len(one.layers), together):
+            values = scores.read(one, metrics, layers=one.layers[first : first + together])
+            for number in range(len(values["alpha"])):
+                own = {name: of_layer[number] for name, of_layer in values.items()}
+                yield _count(scores, one, first + number, own, grids.get(one.estimator))
 
 
 def _count(
@@ -98,9 +103,7 @@ def _near(values: np.ndarray, value: float) -> np.ndarray:
 def _median(values: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Median over the last axis of the known values, of which there are `count`; NaN where there is none."""
     ordered = np.sort(values, axis=1)  # NaN last
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(middle, 0), axis=1) for middle in ((count - 1) // 2, count // 2)
-    )
+    low, high = (np.take_along_axis(ordered, np.maximum(place, 0), axis=1) for place in ((count - 1) // 2, count // 2))
     return (low + high) / 2
 
 

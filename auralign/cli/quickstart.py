@@ -59,8 +59,9 @@ def _compare(comparison: Path, out: Path, n_jobs: int | None) -> None:
 def _report(out: Path) -> None:
     from ..report import describe, read_results, write_report
 
-    page = write_report([out])
-    click.echo(f"{describe(read_results(out))}\n\nreport: {page}")
+    results = read_results(out)
+    page = write_report([results])
+    click.echo(f"{describe(results)}\n\nreport: {page}")
 
 
 def _say(step: str) -> None:

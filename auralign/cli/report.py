@@ -24,7 +24,8 @@ def main(results: tuple[Path, ...], out: Path | None) -> None:
     """
     from ..report import describe, read_results, write_report
 
-    page = write_report(list(results), out)
-    for folder in results:
-        click.echo(describe(read_results(folder)))
+    opened = [read_results(folder) for folder in results]
+    page = write_report(opened, out)
+    for one in opened:
+        click.echo(describe(one))
     click.echo(f"\nreport: {page}")

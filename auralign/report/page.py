@@ -1,6 +1,6 @@
 """The page: everything put together by the template, with the style, the scripts and the images inside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,13 +29,13 @@ ASSETS = {"style": "report.css", "script": "report.js", "library": "vendor/dataT
 MAX_GLANCE = 12
 
 
-def write_report(folders: list[Path], out: Path | None = None) -> Path:
+def write_report(folders: Sequence[Path | Results], out: Path | None = None) -> Path:
     """Write `report.html` (self-contained) and `figures/` of one or several results folders.
 
     Parameters
     ----------
-    folders : list of Path
-        Results folders; several of them make a page that compares them.
+    folders : sequence of Path or Results
+        Results folders, or what was read of them; several of them make a page that compares them.
     out : Path, optional
         The page; by default `report.html` in the first folder.
 
@@ -49,11 +49,12 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
     DataError
         A folder holds no finished result of encoding or is given twice, or something cannot be written.
     """
-    twice = [folder for folder in folders if folders.count(folder) > 1]
+    places = [folder.folder if isinstance(folder, Results) else Path(folder) for folder in folders]
+    twice = [folder for folder in places if places.count(folder) > 1]
     if twice:
         raise DataError(f"{twice[0]}: this results folder is given twice; give different ones to compare them.")
-    out = Path(out or Path(folders[0]) / "report.html")
-    results = [read_results(folder) for folder in folders]
+    out = Path(out or places[0] / "report.html")
+    results = [folder if isinstance(folder, Results) else read_results(folder) for folder in folders]
     page = render(results)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def render(all_results: list[Results]) -> str:
                 f"{results.folder}: a page is about how well responses are predicted, and this comparison asked for "
                 f"{' and '.join(results.questions)} alone. Its numbers are in measures.parquet."
             )
-    splits = [SplitScores(results) for results in all_results]
+    splits = [results.once(SplitScores) for results in all_results]
     labels = labels_of(all_results)
     compared = compare_results(all_results, splits, labels) if len(all_results) > 1 else None
     studies = [

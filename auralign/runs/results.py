@@ -2,11 +2,12 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ from ..questions.question import TableFile, get_question
 from ..scoring.metrics import primary_metric
 from .provenance import refuse_unknown
 from .result_tables import check_columns, read_table, refuse_missing, tables_of
+
+T = TypeVar("T")
 
 # columns of the summary that are results, not metadata of the target; so are those that end in _median or _sd
 RESULT_COLUMNS = ("features", "layer", "layer_name", "estimator", "r2_corr_half_split", "n_splits")
@@ -42,6 +45,7 @@ class Results:
     folder: Path
     provenance: dict
     _read: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _made: dict[Callable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Say in one line what the results are of."""
@@ -118,6 +122,12 @@ class Results:
                 "auralign run <config>"
             )
         return found
+
+    def once(self, make: Callable[["Results"], T]) -> T:
+        """Return what a function makes of these results; it is called the first time alone."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
 
     def _path(self, table: str) -> Path:
         if table not in self._tables:
