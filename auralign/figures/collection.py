@@ -10,7 +10,6 @@ from ..analysis.score_arrays import Scores
 from ..analysis.series import early_steps, training_series
 from ..analysis.standing import FEWEST_SUBJECTS, nested_values
 from ..extras import require
-from ..runs.predictions import stimulus_predictions
 from ..runs.results import Results
 from .alphas import alphas
 from .depth import best_layer_by_region
@@ -216,6 +215,8 @@ def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
 
 def _predictions(results: Results, scores: Scores) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
+    from ..runs.predictions import stimulus_predictions  # brings along all that fits models
+
     nested = nested_values(scores, [results.metric])
     means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
     features, estimator = max(means, key=lambda model: means[model])
