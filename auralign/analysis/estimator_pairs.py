@@ -61,33 +61,26 @@ def difference_rows(scores: Scores | pd.DataFrame, a: str, b: str, metric: str) 
     DataError
         The two have not the same layers and targets.
     """
-    if isinstance(scores, pd.DataFrame):
-        both = [as_scores(scores[scores["estimator"] == name]) for name in (a, b)]
-    else:
-        both = [scores, scores]
-    models = [
-        {one.features: one for one in own.models if one.estimator == name}
-        for own, name in zip(both, (a, b), strict=True)
-    ]
-    for features in (name for name in models[0] if name in models[1]):
-        pair = [own[features] for own in models]
-        if not np.array_equal(*(own.layers for own in pair)) or not np.array_equal(*(own.targets for own in both)):
+    own_a, own_b = (
+        as_scores(scores[scores["estimator"] == name] if isinstance(scores, pd.DataFrame) else scores)
+        for name in (a, b)
+    )
+    models = {one.features: one for one in own_b.models if one.estimator == b}
+    for first in (one for one in own_a.models if one.estimator == a and one.features in models):
+        second = models[first.features]
+        if not np.array_equal(first.layers, second.layers) or not np.array_equal(own_a.targets, own_b.targets):
             raise DataError(
-                f"{features}: {a} and {b} have not the same layers and targets, so that they cannot be paired."
+                f"{first.features}: {a} and {b} have not the same layers and targets, so that they cannot be paired."
             )
-        for number, layer in enumerate(pair[0].layers):
-            read = (own.read(one, [metric], layers=[layer])[metric][0] for own, one in zip(both, pair, strict=True))
-            yield _tabulate(both[0], pair[0], number, np.subtract(*read)).assign(a=a, b=b, metric=metric)[_COLUMNS]
+        for number, layer in enumerate(first.layers):
+            of_a, of_b = (
+                own.read(one, [metric], layers=[layer])[metric][0] for own, one in ((own_a, first), (own_b, second))
+            )
+            yield _tabulate(own_a, first, number, of_a - of_b, b, metric)
 
 
-_COLUMNS = [
-    *("features", "layer", "layer_name", "a", "b", "metric"),
-    *("target", "split", "difference", "n_targets", "n_train", "n_test"),
-]
-
-
-def _tabulate(scores: Scores, one: Model, number: int, difference: np.ndarray) -> pd.DataFrame:
-    """Tabulate the differences of one layer, [n_splits, n_targets]."""
+def _tabulate(scores: Scores, one: Model, number: int, difference: np.ndarray, other: str, metric: str) -> pd.DataFrame:
+    """Tabulate the differences of one layer to another estimator, [n_splits, n_targets]."""
     n_targets = len(scores.targets)
     each = n_targets <= MANY_TARGETS
     if not each:
@@ -99,6 +92,9 @@ def _tabulate(scores: Scores, one: Model, number: int, difference: np.ndarray) -
             "features": one.features,
             "layer": one.layers[number],
             "layer_name": one.layer_names[number],
+            "a": one.estimator,
+            "b": other,
+            "metric": metric,
             "target": np.asarray(scores.targets, dtype=object)[target] if each else together,
             "split": scores.splits[split],
             "difference": difference.ravel(),

@@ -37,8 +37,12 @@ def fits_table(
     if isinstance(scores, pd.DataFrame):
         if "n_fits" in scores:
             return scores
-        scores = scores.assign(**{THERE: 1.0})
-    return pd.concat(fits_rows(as_scores(scores), grids or {}), ignore_index=True)
+        arrays = as_scores(scores)
+        n_layers = sum(len(one.layers) for one in arrays.models)
+        if len(scores) < n_layers * len(arrays.splits) * len(arrays.targets):
+            arrays = as_scores(scores.assign(**{THERE: 1.0}))
+        scores = arrays
+    return pd.concat(fits_rows(scores, grids or {}), ignore_index=True)
 
 
 def fits_rows(scores: Scores, grids: Mapping[str, Sequence[float] | None]) -> Iterator[pd.DataFrame]:

@@ -1,6 +1,7 @@
 """Two estimators beside each other: scores per layer, and their paired differences."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,7 +162,7 @@ def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
         n_layers, n_splits, _ = difference.shape
         flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
         low, high = corrected_interval(flat, *sizes, level)
-        table = {"target": targets * n_layers, "features": one.features, "layer": np.repeat(one.layers, len(targets))}
+        table: dict[str, Any] = {"target": targets * n_layers, "features": one.features, "layer": np.repeat(one.layers, len(targets))}
         table |= {"difference": flat.mean(axis=0), "low": low, "high": high, "n_splits": n_splits}
         tables.append(pd.DataFrame(table | {"n_targets": n_targets}))
     return pd.concat(tables, ignore_index=True)
