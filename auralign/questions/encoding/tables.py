@@ -89,14 +89,14 @@ def table_makers(
 
     return {
         "scores": scores,
-        "nested": lambda: nested_table(scores()),
-        "fits": lambda: fits_table(scores(), {name: alpha_grid(own) for name, own in options.estimators.items()}),
-        "estimator_differences": differences,
         "summary": summary,
         "comparisons": lambda: run_tests(scores(), summary(), options.tests, options.fdr),
         "layers": layers,
         "layer_choice": lambda: _layer_choice(as_scores(scores()), metrics(), targets),
         "regions": regions,
+        "nested": lambda: nested_table(scores()),
+        "fits": lambda: fits_table(scores(), {name: alpha_grid(own) for name, own in options.estimators.items()}),
+        "estimator_differences": differences,
         "unique_variance": unique,
         "selected": selected,
         "selection": selection,
