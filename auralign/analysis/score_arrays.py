@@ -102,6 +102,25 @@ class Scores(ABC):
             There is no such metric, or the scores cannot be read.
         """
 
+    @property
+    def blocks(self) -> list[tuple[Model, int]]:
+        """Every model and layer, in the order in which tables have them: feature sets, layers, estimators."""
+        return [
+            (model, layer)
+            for features in dict.fromkeys(model.features for model in self.models)
+            for layer in sorted({layer for one in self.models if one.features == features for layer in one.layers})
+            for model in self.models
+            if model.features == features and layer in model.layers
+        ]
+
+    def model(self, features: str, estimator: str) -> Model:
+        """Return one of the models; DataError where there is none of these names."""
+        for one in self.models:
+            if (one.features, one.estimator) == (features, estimator):
+                return one
+        known = [f"{one.features}, {one.estimator}" for one in self.models]
+        raise DataError(f"there are no scores of {features}, {estimator}; there are {known}.")
+
     def need(self, metrics: Iterable[str]) -> None:
         """Refuse metrics that there are not, as `DataError`."""
         absent = [metric for metric in metrics if metric not in self.metrics]
@@ -195,7 +214,7 @@ class TableScores(Scores):
         """See `Scores.read`."""
         self.need(metrics)
         rows, cell = self._cells[model.features, model.estimator]
-        (whole,) = (own for own in self.models if (own.features, own.estimator) == (model.features, model.estimator))
+        whole = self.model(model.features, model.estimator)
         wanted = np.searchsorted(whole.layers, model.layers if layers is None else list(layers))
         shape = (len(whole.layers), len(self.splits), len(self.targets))
         values = {}
@@ -204,6 +223,43 @@ class TableScores(Scores):
             flat[cell] = self._table[metric].to_numpy(dtype=float)[rows]
             values[metric] = flat.reshape(shape)[wanted, :, self.own(targets)]
         return values
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """Scores of one feature set and estimator, read as arrays.
+
+    Attributes
+    ----------
+    features, estimator : str
+    layers, layer_names : ndarray, shape (n_layers,)
+        Ascending.
+    targets : ndarray, shape (n_targets,)
+        Names.
+    values : dict of str to ndarray, shape (n_layers, n_splits, n_targets)
+        By metric; NaN where there is none.
+    """
+
+    features: str
+    estimator: str
+    layers: np.ndarray
+    layer_names: np.ndarray
+    targets: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+def read_pivot(
+    scores: Scores,
+    model: Model,
+    metrics: Sequence[str],
+    targets: slice | None = None,
+    layers: Sequence[int] | None = None,
+) -> Pivot:
+    """Read some scores of one model, with what they are of; parameters as of `Scores.read`."""
+    wanted = slice(None) if layers is None else np.searchsorted(model.layers, layers)
+    values = scores.read(model, list(dict.fromkeys(metrics)), targets, layers)
+    names = scores.targets[scores.own(targets)]
+    return Pivot(model.features, model.estimator, model.layers[wanted], model.layer_names[wanted], names, values)
 
 
 def split_sizes(scores: Scores | pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
