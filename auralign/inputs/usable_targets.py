@@ -161,7 +161,7 @@ def _reasons(values: np.ndarray, lacking: np.ndarray, not_finite: np.ndarray) ->
 
 
 def _refuse_other_stimuli(responses: xr.DataArray, there: np.ndarray, path: Path | str) -> None:
-    """Refuse repetitions that lack whole stimuli, [stimuli, repetitions]: the whole row of a table, not single targets."""
+    """Refuse repetitions that lack whole stimuli: whole rows of a table, not single targets; `there` is of `_Found`."""
     numbers, stimuli = responses.repetition.values, responses.stimulus.values
     for k in range(1, there.shape[1]):
         odd = stimuli[there[:, k] != there[:, 0]]
