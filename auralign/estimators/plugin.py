@@ -35,6 +35,8 @@ class Can:
         It is linear: `coef` and `intercept` make the prediction.
     params : bool
         It chooses more than alpha; what it chose is recorded beside the scores.
+    by_target : bool
+        It solves every target by itself, and what they share costs little: a block has few of them.
     """
 
     joint: bool = False
@@ -43,6 +45,7 @@ class Can:
     permute: bool = False
     weights: bool = True
     params: bool = False
+    by_target: bool = False
 
 
 class Fitted(Protocol):

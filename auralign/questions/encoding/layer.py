@@ -17,12 +17,10 @@ from ...inputs.repetitions import effective_repetitions, mean_response, predict_
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
 from .engines import ENGINES, SplitResult, inner_cv
+from .parts import TARGETS_TOGETHER
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
-
-# targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
-TARGETS_AT_ONCE = 8192
 
 SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
 
@@ -80,7 +78,7 @@ def encode_layer(
         The layer cannot be fitted.
     """
     n_targets = y.shape[1]
-    at_once = n_targets if abilities(estimator).joint else TARGETS_AT_ONCE
+    at_once = n_targets if abilities(estimator).joint else TARGETS_TOGETHER
     predictions: list[list[np.ndarray]] = [[] for _ in splits]
     scores, selected = [], []
     for start in range(0, n_targets, at_once):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from .above_chance import untested
 from .blocks import Job
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
+from .parts import in_order, target_parts
 from .summary import IDENTITY, edge_warnings, target_metadata
 from .table_files import TABLES
 from .tables import table_makers
@@ -31,12 +34,13 @@ from .tables import table_makers
 
 @dataclass(frozen=True)
 class Planned:
-    """One (features, layer, estimator) of a comparison and what is to be computed for it."""
+    """One (features, layer, estimator) of a comparison, some of its targets, and what is to be computed for them."""
 
     features: str
     layer: int
     layer_name: str
     estimator: str
+    part: slice
     job: Job
 
 
@@ -49,7 +53,7 @@ class EncodingPlan(Plan[Encoding]):
     targets : DataFrame
         What is known of each target (`target_metadata`).
     planned : list of Planned
-        The blocks, with the names of what they are of.
+        The blocks, with the names of what they are of; the parts of a layer follow each other.
     """
 
     def __init__(self, options: Encoding, study: Study, place: Place) -> None:
@@ -72,7 +76,7 @@ class EncodingPlan(Plan[Encoding]):
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row per features x layer x target x estimator x split."""
-        return _joined([(planned, planned.job.need("scores")) for planned in self.planned], self.study)
+        return _joined(self._layers("scores", self.planned), self.study)
 
     @cached_property
     def selected(self) -> pd.DataFrame | None:
@@ -80,7 +84,7 @@ class EncodingPlan(Plan[Encoding]):
         sparse = [planned for planned in self.planned if planned.job.is_sparse]
         if not sparse:
             return None
-        return _joined([(planned, planned.job.need("selected")) for planned in sparse], self.study)
+        return _joined(self._layers("selected", sparse), self.study)
 
     def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
         """Say how each of `TABLES` is made."""
@@ -90,9 +94,16 @@ class EncodingPlan(Plan[Encoding]):
         """Yield the scores of every block, noise ceilings, and p above chance."""
         return measures.of_tables(tables, self._blocks(), self.targets, self._target_dims)
 
+    @staticmethod
+    def _layers(table: str, planned: list[Planned]) -> Iterator[tuple[Planned, pd.DataFrame]]:
+        """Yield a table of every layer and estimator, put together from its parts, with the first of these."""
+        for _, own in groupby(planned, key=attrgetter("features", "layer", "estimator")):
+            parts = list(own)
+            read = [part.job.need(table) for part in parts]
+            yield parts[0], read[0] if len(read) == 1 else in_order(pd.concat(read, ignore_index=True))
+
     def _blocks(self) -> Iterator[pd.DataFrame]:
-        for planned in self.planned:
-            scores = planned.job.need("scores")
+        for planned, scores in self._layers("scores", self.planned):
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 
@@ -140,28 +151,39 @@ class EncodingQuestion(Question[Encoding]):
 
 
 def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
-    """Plan one block per layer and estimator; arrays go into `scratch`, results into `folder`."""
+    """Plan the blocks of every layer and estimator, one per part of the targets.
+
+    Arrays go into `scratch`, results into `folder`.
+    """
     y = _responses(options, study)
     responses = store_array(y, scratch)
-    n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
+    n_targets, of_target = y.shape[1], 1 + y.shape[2] if y.shape[2] > 1 else 1
+    n_development = max(len(development) for development, _ in study.splits)
     blocks = []
     for name, layers in study.features.items():
         for index, layer in layers.items():
             preparation = preparation_of(options, study, name, layer)
+            n_values = n_development * sum(band.shape[1] for band in layer.bands)
             for label, estimator in options.estimators.items():
-                job = Job(
-                    bands=layer.bands,
-                    responses=responses,
-                    splits=study.splits,
-                    estimator=estimator,
-                    engine=choose_engine(options.engine, estimator, n_columns, preparation.removal is not None),
-                    preparation=preparation,
-                    folder=folder,
-                    scratch=scratch,
-                    label=f"features {name}, layer {index} ({layer.name}), estimator {label}",
-                    groups=study.groups,
-                )
-                blocks.append(Planned(name, index, layer.name, label, job))
+                has_confounds = preparation.removal is not None
+                engine = choose_engine(options.engine, estimator, n_targets * of_target, has_confounds)
+                parts = target_parts(n_targets, estimator, engine, len(study.splits) * of_target, n_values)
+                for part in parts:
+                    own = "" if len(parts) == 1 else f", targets {part.start + 1} to {part.stop} of {n_targets}"
+                    job = Job(
+                        bands=layer.bands,
+                        responses=responses,
+                        part=part,
+                        splits=study.splits,
+                        estimator=estimator,
+                        engine=engine,
+                        preparation=preparation,
+                        folder=folder,
+                        scratch=scratch,
+                        label=f"features {name}, layer {index} ({layer.name}), estimator {label}{own}",
+                        groups=study.groups,
+                    )
+                    blocks.append(Planned(name, index, layer.name, label, part, job))
     return blocks
 
 
@@ -171,8 +193,9 @@ def _responses(options: Encoding, study: Study) -> np.ndarray:
     return mean_response(y)[:, :, None] if options.noise_correction == "off" else y
 
 
-def _joined(tables: list[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
-    """Put the tables of blocks below each other, with the names of what they are of."""
+def _joined(layers: Iterator[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
+    """Put the tables of layers below each other, with the names of what they are of."""
+    tables = list(layers)
     counts = [len(table) for _, table in tables]
     joined = pd.concat([table for _, table in tables], ignore_index=True)
     for column in ("features", "layer", "layer_name", "estimator"):

@@ -268,10 +268,12 @@ def job(tmp_path) -> tuple[Job, dict[str, typing.Any]]:
     x, y, z = random.standard_normal((20, 4)), random.standard_normal((20, 2, 1)), random.standard_normal((20, 1))
     splits = [(np.arange(12), np.arange(12, 20)), (np.arange(8, 20), np.arange(8))]
     bands, responses = (store_array(x, tmp_path),), store_array(y, tmp_path)
-    base = Job(bands, responses, splits, Ridge(kind="ridge"), "julearn", Preparation(), tmp_path, tmp_path, "a block")
+    part, ridge = slice(0, 2), Ridge(kind="ridge")
+    base = Job(bands, responses, part, splits, ridge, "julearn", Preparation(), tmp_path, tmp_path, "a block")
     return base, {
         "bands": (bands[0].take(np.arange(20)[::-1]),),
         "responses": responses.take(np.arange(20)[::-1]),
+        "part": slice(1, 2),
         "splits": splits[::-1],
         "estimator": Lasso(kind="lasso"),
         "engine": "multitarget",
