@@ -69,6 +69,8 @@ def median_pairwise_correlation(repetitions: np.ndarray) -> np.ndarray:
 def _shared_stimuli(repetitions: np.ndarray) -> np.ndarray:
     """Median over pairs of repetitions of the number of stimuli that have both, pairs that share none left out."""
     there = np.isfinite(repetitions)
+    if there.all():
+        return np.full(repetitions.shape[1], max(float(len(repetitions)), LEAST_SHARED))
     pairs = combinations(range(repetitions.shape[2]), 2)
     shared = np.stack([(there[:, :, a] & there[:, :, b]).sum(axis=0) for a, b in pairs]).astype(float)
     shared[:, (shared == 0).all(axis=0)] = len(repetitions)  # no correlation, which the number could not change
@@ -126,8 +128,11 @@ def noise_corrected(
     """
     if n_repetitions is None:
         n_repetitions = effective_repetitions(data)
-    counts = np.isfinite(data).sum(axis=2)
-    published = np.where((counts == counts[:1]).all(axis=0), float(data.shape[2]), n_repetitions)
+    there = np.isfinite(data)
+    published = np.full(data.shape[1], float(data.shape[2]))
+    if not there.all():
+        counts = there.sum(axis=2)
+        published = np.where((counts == counts[:1]).all(axis=0), published, n_repetitions)
     r_data, r_prediction = median_pairwise_correlation(data), median_pairwise_correlation(prediction)
     reliability = np.fmax(spearman_brown(r_data, published), PUBLISHED_FLOOR_DATA)
     reliability_pred = np.fmax(spearman_brown(r_prediction, data.shape[2]), PUBLISHED_FLOOR_PREDICTION)
@@ -147,7 +152,8 @@ def noise_corrected(
 
 def _n_present(repetitions: np.ndarray) -> np.ndarray:
     """Count each target's repetitions that hold a number for every stimulus; predictions have all or none."""
-    return np.isfinite(repetitions).all(axis=0).sum(axis=1)
+    there = np.isfinite(repetitions)
+    return np.full(there.shape[1], there.shape[2]) if there.all() else there.all(axis=0).sum(axis=1)
 
 
 def noise_ceiling(
