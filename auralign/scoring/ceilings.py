@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from ..inputs.repetitions import effective_repetitions
-from .scores import pearson
+from .scores import centred, column_blocks, correlation, pearson
 
 # Tuckute et al. 2023: the one-tailed 5 % critical correlations of 83 and 82 stimuli, applied after Spearman-Brown
 PUBLISHED_FLOOR_DATA = 0.182
@@ -39,27 +39,34 @@ def median_pairwise_correlation(repetitions: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (n_targets,), NaN where no pair has a correlation
     """
-    pairs = combinations(range(repetitions.shape[2]), 2)
-    r = np.stack([_shared_pearson(repetitions[:, :, a], repetitions[:, :, b]) for a, b in pairs])  # [pairs, targets]
+    n_targets, n_repetitions = repetitions.shape[1:]
+    pairs = list(combinations(range(n_repetitions), 2))
+    r = np.empty((len(pairs), n_targets))
+    for own in column_blocks(n_targets):
+        # each repetition is centred once for all of its pairs
+        each = [centred(repetitions[:, own, number]) for number in range(n_repetitions)]
+        for row, (a, b) in enumerate(pairs):
+            r[row, own] = correlation(*each[a], *each[b])
+    there = np.isfinite(repetitions)
+    for target in np.flatnonzero(~there.all(axis=(0, 2))):
+        for row, (a, b) in enumerate(pairs):
+            both = there[:, target, a] & there[:, target, b]
+            if not both.all():
+                shared = repetitions[both, target]
+                r[row, target] = pearson(shared[:, a], shared[:, b]) if both.sum() >= LEAST_SHARED else np.nan
+    if not np.isnan(r).any():
+        return np.median(r, axis=0)
     known = ~np.isnan(r).all(axis=0)
-    median = np.full(r.shape[1], np.nan)
+    median = np.full(n_targets, np.nan)
     median[known] = np.nanmedian(r[:, known], axis=0)
     return median
-
-
-def _shared_pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation of matching columns over the stimuli that both have, NaN for fewer than three."""
-    r = pearson(a, b)
-    both = np.isfinite(a) & np.isfinite(b)
-    for column in np.flatnonzero(~both.all(axis=0)):
-        own = both[:, column]
-        r[column] = pearson(a[own, column], b[own, column]) if own.sum() >= LEAST_SHARED else np.nan
-    return r
 
 
 def _shared_stimuli(repetitions: np.ndarray) -> np.ndarray:
     """Median over pairs of repetitions of the number of stimuli that have both, pairs that share none left out."""
     there = np.isfinite(repetitions)
+    if there.all():
+        return np.full(repetitions.shape[1], max(float(len(repetitions)), LEAST_SHARED))
     pairs = combinations(range(repetitions.shape[2]), 2)
     shared = np.stack([(there[:, :, a] & there[:, :, b]).sum(axis=0) for a, b in pairs]).astype(float)
     shared[:, (shared == 0).all(axis=0)] = len(repetitions)  # no correlation, which the number could not change
@@ -117,8 +124,11 @@ def noise_corrected(
     """
     if n_repetitions is None:
         n_repetitions = effective_repetitions(data)
-    counts = np.isfinite(data).sum(axis=2)
-    published = np.where((counts == counts[:1]).all(axis=0), float(data.shape[2]), n_repetitions)
+    there = np.isfinite(data)
+    published = np.full(data.shape[1], float(data.shape[2]))
+    if not there.all():
+        counts = there.sum(axis=2)
+        published = np.where((counts == counts[:1]).all(axis=0), published, n_repetitions)
     r_data, r_prediction = median_pairwise_correlation(data), median_pairwise_correlation(prediction)
     reliability = np.fmax(spearman_brown(r_data, published), PUBLISHED_FLOOR_DATA)
     reliability_pred = np.fmax(spearman_brown(r_prediction, data.shape[2]), PUBLISHED_FLOOR_PREDICTION)
@@ -138,4 +148,5 @@ def noise_corrected(
 
 def _n_present(repetitions: np.ndarray) -> np.ndarray:
     """Count each target's repetitions that hold a number for every stimulus; predictions have all or none."""
-    return np.isfinite(repetitions).all(axis=0).sum(axis=1)
+    there = np.isfinite(repetitions)
+    return np.full(there.shape[1], there.shape[2]) if there.all() else there.all(axis=0).sum(axis=1)

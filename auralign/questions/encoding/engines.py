@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from sklearn.exceptions import FitFailedWarning
 
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
-from ...estimators.plugin import Can, InnerCv
-from ...estimators.registry import abilities, face, predict
+from ...estimators.plugin import Can, InnerCv, Prediction
+from ...estimators.registry import abilities, face, predict_several
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
-from ..preparation import Parts, Preparation, Split
+from ..preparation import Preparation, Split
 
 if TYPE_CHECKING:
     # types alone: what a configuration says enters by its values
@@ -230,30 +230,47 @@ def run_multitarget(
     groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
     """Fit all targets of a split from one factorisation; parameters, result and errors as `run_julearn`."""
-    return [
-        _fit_split(
-            preparation.features(x, split),
-            preparation.responses(y, split),
-            estimator,
-            preparation.widths,
-            inner_cv(estimator, groups, split),
-        )
-        for split in splits
-    ]
+    return [of_columns[0] for of_columns in fit_splits(x, [(y, estimator)], splits, preparation, groups)]
 
 
-def _fit_split(
-    x: Parts, y: Parts, estimator: EstimatorOptions, widths: tuple[int, ...] | None, cv: InnerCv
-) -> SplitResult:
-    """Fit the development part of (x, y), predict and score the test part."""
-    (x_dev, x_test), (y_dev, y_test) = x, y
-    found = predict(x_dev, y_dev, x_test, estimator, cv, widths)
+def fit_splits(
+    x: np.ndarray,
+    fits: Sequence[tuple[np.ndarray, EstimatorOptions]],
+    splits: list[Split],
+    preparation: Preparation,
+    groups: np.ndarray | None = None,
+) -> Iterator[list[SplitResult]]:
+    """Fit several responses to the same stimuli, split by split, so that they share what depends on features alone.
+
+    Parameters
+    ----------
+    x, splits, preparation, groups
+        As of `run_julearn`.
+    fits : list of (y, estimator)
+        Responses [n_stimuli, n_columns]; estimators that differ by `of_single_repetition` alone.
+
+    Yields
+    ------
+    list of SplitResult
+        One per entry of `fits`, the first with its scores; of the others predictions are wanted, and `r2` and `r2_corr`
+        are empty.
+    """
+    for split in splits:
+        x_dev, x_test = preparation.features(x, split)
+        parts = [preparation.responses(y, split) for y, _ in fits]
+        wanted = [(y_dev, estimator) for (y_dev, _), (_, estimator) in zip(parts, fits, strict=True)]
+        found = predict_several(x_dev, wanted, x_test, inner_cv(fits[0][1], groups, split), preparation.widths)
+        yield [_scored(found[0], parts[0][1]), *(_scored(one, None) for one in found[1:])]
+
+
+def _scored(found: Prediction, y_test: np.ndarray | None) -> SplitResult:
+    """Score a prediction of the test part, where its responses are given."""
     return SplitResult(
         found.prediction,
         found.alpha,
         found.r2_dev,
-        r2(y_test, found.prediction),
-        r2_corr(y_test, found.prediction),
+        np.empty(0) if y_test is None else r2(y_test, found.prediction),
+        np.empty(0) if y_test is None else r2_corr(y_test, found.prediction),
         None if found.coef is None else _selected(found.coef),
         None if found.params is None else as_json(found.params),
     )

@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from ...errors import ConfigError
 from ...estimators.registry import abilities, fit, of_single_repetition
 from ...inputs.arrays import StoredArray
-from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
+from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions, repetition_columns
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
-from .engines import ENGINES, SplitResult, inner_cv
+from .engines import ENGINES, SplitResult, fit_splits, inner_cv
 from .parts import TARGETS_TOGETHER
 
 if TYPE_CHECKING:
@@ -85,15 +85,15 @@ def encode_layer(
         columns = slice(start, start + at_once)
         block = y.load(columns) if isinstance(y, StoredArray) else y[:, columns]
         results = _run(x, block, splits, estimator, engine, preparation, groups)
-        for number, (result, split) in enumerate(zip(results, splits, strict=True)):
-            scores.append(_scores(block, result, split, preparation).assign(split=number))
+        for number, ((result, single), split) in enumerate(zip(results, splits, strict=True)):
+            scores.append(_scores(block, result, single, split, preparation).assign(split=number))
             scores[-1]["target"] += start
             if result.selected is not None:
                 selected += [
                     (start + target, number, units, weights) for target, (units, weights) in enumerate(result.selected)
                 ]
             if keep_predictions:
-                predictions[number].append(result.prediction[:, : block.shape[1]])
+                predictions[number].append(result.prediction)
     return EncodedLayer(
         scores=pd.concat(scores, ignore_index=True),
         selected=_selected(selected),
@@ -149,55 +149,68 @@ def _run(
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None,
-) -> list[SplitResult]:
+) -> Iterator[tuple[SplitResult, np.ndarray | None]]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
-    The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
+    Yields
+    ------
+    result : SplitResult
+        Of the mean response, split by split.
+    single : ndarray, shape (n_test, n_targets, n_repetitions), or None
+        Predictions by the fits of single repetitions.
     """
+    mean, (n_targets, n_repetitions) = mean_response(y), y.shape[1:]
+    run = ENGINES[engine]
+    if n_repetitions == 1:
+        for result in run(x, mean, splits, estimator, preparation, groups):
+            yield result, None
+        return
 
-    def fitted(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
-        return ENGINES[engine](x, columns, splits, estimator, preparation, groups)
+    def as_repetitions(prediction: np.ndarray) -> np.ndarray:
+        return np.moveaxis(prediction.reshape(len(prediction), n_repetitions, n_targets), 1, 2)
 
-    of_mean = fitted(mean_response(y), estimator, splits)
-    if y.shape[2] == 1:
-        return of_mean
     single = of_single_repetition(estimator)
+    together = not abilities(single).joint
+    if engine == "multitarget" and together and not np.isnan(y).any():
+        # what the fits of a split share is made once, and no more than one split is in memory
+        fits = [(mean, estimator), (repetition_columns(y), single)]
+        for result, of_single in fit_splits(x, fits, splits, preparation, groups):
+            yield result, as_repetitions(of_single.prediction)
+        return
+    of_mean = run(x, mean, splits, estimator, preparation, groups)
     of_repetitions = predict_repetitions(
-        lambda columns, splits: [result.prediction for result in fitted(columns, single, splits)],
+        lambda columns, splits: [one.prediction for one in run(x, columns, splits, single, preparation, groups)],
         y,
         splits,
-        together=not abilities(single).joint,
+        together=together,
         least=max(3, single.n_inner_folds),
         groups=groups,
     )
-    return [
-        replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))
-        for mean, prediction in zip(of_mean, of_repetitions, strict=True)
-    ]
+    for result, prediction in zip(of_mean, of_repetitions, strict=True):
+        yield result, as_repetitions(prediction)
 
 
-def _scores(y: np.ndarray, result: SplitResult, split: Split, preparation: Preparation) -> pd.DataFrame:
-    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions]."""
+def _scores(
+    y: np.ndarray, result: SplitResult, single: np.ndarray | None, split: Split, preparation: Preparation
+) -> pd.DataFrame:
+    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions], `single` as of `_run`."""
     development, test = split
-    n_targets, n_repetitions = y.shape[1:]
-    own = slice(0, n_targets)
     table = {
-        "target": np.arange(n_targets),
-        "r2": result.r2[own],
-        "r2_corr": result.r2_corr[own],
-        "r2_dev": result.r2_dev[own],
-        "alpha": result.alpha[own],
+        "target": np.arange(y.shape[1]),
+        "r2": result.r2,
+        "r2_corr": result.r2_corr,
+        "r2_dev": result.r2_dev,
+        "alpha": result.alpha,
         "n_train": len(development),
         "n_test": len(test),
     }
     if result.params is not None:
         table["params"] = result.params
-    if n_repetitions > 1:
-        single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
+    if single is not None:
         data = preparation.repetitions(y, split)
         # the noise that lowers the score is that of the test stimuli
         scored = effective_repetitions(y[test])
-        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2), scored))
+        table.update(noise_corrected(result.r2_corr, data, single, scored))
     return pd.DataFrame(table)
 
 
