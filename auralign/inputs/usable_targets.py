@@ -120,7 +120,8 @@ class _Found:
 
 def _look_at(responses: xr.DataArray, repetitions_may_lack: bool) -> _Found:
     n_stimuli, n_targets, n_repetitions = responses.shape
-    reasons, gaps = np.full(n_targets, "", dtype=object), {}
+    reasons = np.full(n_targets, "", dtype=object)
+    gaps: dict[int, np.ndarray] = {}
     any_not_finite, lacking_counts = np.zeros(n_stimuli, dtype=bool), np.zeros(n_stimuli, dtype=np.int64)
     there, some = np.zeros((n_stimuli, n_repetitions), dtype=bool), False
     for own, values in target_parts(responses):
