@@ -16,18 +16,19 @@ import pandas as pd
 from ...analysis.hypothesis_options import check_hypotheses
 from ...analysis.paired_tests import best_layer_warnings, check_tests
 from ...estimators.record import describe
-from ...inputs.arrays import store_array
-from ...inputs.repetitions import mean_response
+from ...inputs.arrays import StoredArray
+from ...inputs.lazy_arrays import store_means, store_responses
 from ...inputs.study import Study
 from ..preparation import preparation_of
 from ..question import Place, Plan, Question
 from . import measures
 from .above_chance import untested
 from .blocks import Job
+from .ceiling_blocks import CeilingBlock, plan_ceilings
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
 from .parts import in_order, target_parts
-from .summary import IDENTITY, edge_warnings, target_metadata
+from .summary import IDENTITY, describe_targets, edge_warnings
 from .table_files import TABLES
 from .tables import table_makers
 
@@ -50,10 +51,10 @@ class EncodingPlan(Plan[Encoding]):
     Attributes
     ----------
     study : Study
-    targets : DataFrame
-        What is known of each target (`target_metadata`).
     planned : list of Planned
-        The blocks, with the names of what they are of; the parts of a layer follow each other.
+        The blocks of scores, with the names of what they are of; the parts of a layer follow each other.
+    ceilings : list of CeilingBlock
+        Of repeated responses.
     """
 
     def __init__(self, options: Encoding, study: Study, place: Place) -> None:
@@ -64,14 +65,30 @@ class EncodingPlan(Plan[Encoding]):
         layers = {name: list(of_set) for name, of_set in study.features.items()}
         self.warnings = best_layer_warnings(self.options.tests, layers)
         check_tests(self.options.tests, layers, repeated and self.options.noise_correction != "off")
-        self.targets = target_metadata(study)
+        self._about = describe_targets(study.targets)
         check_hypotheses(
-            self.options.hypotheses, layers, list(self.options.estimators), self.targets.set_index("target")
+            self.options.hypotheses, layers, list(self.options.estimators), self._about.set_index("target")
         )
         self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
-        self.blocks = [planned.job for planned in self.planned]
-        self._target_dims = measures.target_dims(self.targets)
-        self.dims = measures.dims_of(self.targets, self._target_dims, self.options.above_chance is not None)
+        self.ceilings = self._plan_ceilings(place)
+        self.blocks = [*(planned.job for planned in self.planned), *self.ceilings]
+        self._target_dims = measures.target_dims(self._about)
+        has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
+        self.dims = measures.dims_of(self._target_dims, has_intervals, self.options.above_chance is not None)
+
+    def _plan_ceilings(self, place: Place) -> list[CeilingBlock]:
+        # with a correction for noise the blocks of scores have the repetitions, too, which are written once
+        corrected = self.options.noise_correction != "off"
+        stored = self.planned[0].job.responses if corrected else store_responses(self.study.targets, place.scratch)
+        return plan_ceilings(stored, self.options.ceiling, place.blocks, place.scratch)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """What is known of each target, one row each; of repeated responses with their noise ceilings."""
+        if not self.ceilings:
+            return self._about
+        ceilings = pd.concat([block.need("ceilings") for block in self.ceilings], ignore_index=True)
+        return pd.concat([self._about, ceilings], axis=1)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -147,7 +164,7 @@ class EncodingQuestion(Question[Encoding]):
         targets = summary.drop_duplicates("target").reset_index(drop=True)
         dims = measures.target_dims(targets)
         made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
-        return measures.dims_of(targets, dims, chance is not None), made
+        return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made
 
 
 def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
@@ -155,9 +172,9 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
 
     Arrays go into `scratch`, results into `folder`.
     """
-    y = _responses(options, study)
-    responses = store_array(y, scratch)
-    n_targets, of_target = y.shape[1], 1 + y.shape[2] if y.shape[2] > 1 else 1
+    responses = _responses(options, study, scratch)
+    _, n_targets, n_repetitions = responses.shape
+    of_target = 1 + n_repetitions if n_repetitions > 1 else 1
     n_development = max(len(development) for development, _ in study.splits)
     blocks = []
     for name, layers in study.features.items():
@@ -187,10 +204,10 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
     return blocks
 
 
-def _responses(options: Encoding, study: Study) -> np.ndarray:
-    """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
-    y = study.targets.to_numpy()
-    return mean_response(y)[:, :, None] if options.noise_correction == "off" else y
+def _responses(options: Encoding, study: Study, scratch: Path) -> StoredArray:
+    """Store the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
+    store = store_means if options.noise_correction == "off" else store_responses
+    return store(study.targets, scratch)
 
 
 def _joined(layers: Iterator[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:

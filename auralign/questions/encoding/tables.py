@@ -36,7 +36,7 @@ def table_makers(
     study : Study
         Its arrays are opened for `above_chance`.
     targets : DataFrame
-        What is known of each target (`target_metadata`, whose noise ceilings take time).
+        What is known of each target, with noise ceilings of repeated responses.
     scores : function that returns a DataFrame
         One row per features x layer x target x estimator x split.
     selected : function that returns a DataFrame or None
@@ -92,7 +92,7 @@ def table_makers(
         "hypotheses": hypotheses,
         "above_chance": lambda: None if options.above_chance is None else above_chance(options, study),
         "dropped_targets": lambda: study.dropped_targets,
-        "repetitions": lambda: count_repetitions(study.targets) if study.targets.isnull().any() else None,
+        "repetitions": lambda: count_repetitions(study.targets),
     }
 
 

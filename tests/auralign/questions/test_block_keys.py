@@ -110,6 +110,8 @@ KEEPS = {
     "Comparison.fdr": {"fdr": 0.1},
     "Comparison.metric": {"metric": "r2"},
     "Ridge.device": {"estimators.ridge.device": "cpu"},
+    # blocks of ceilings are others, see encoding/test_ceiling_blocks.py
+    "Comparison.ceiling": {"ceiling": {"interval": "bootstrap"}},
     "Splits.allow_small_test": {"splits.allow_small_test": True},
     "Features.layers": {"features.net.layers": [1], "features.both": None},
     "Features.exclude_layers": {"features.net.exclude_layers": [0], "features.both": None},
