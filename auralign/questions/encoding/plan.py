@@ -22,9 +22,10 @@ from ...inputs.study import Study
 from ..preparation import preparation_of
 from ..question import Place, Plan, Question
 from . import measures
-from .above_chance import untested
+from .above_chance import above_chance, untested
 from .blocks import Job
 from .ceiling_blocks import CeilingBlock, plan_ceilings
+from .chance_blocks import plan_chance
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
 from .parts import in_order, target_parts
@@ -71,7 +72,9 @@ class EncodingPlan(Plan[Encoding]):
         )
         self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
         self.ceilings = self._plan_ceilings(place)
-        self.blocks = [*(planned.job for planned in self.planned), *self.ceilings]
+        self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
+        permuted = [block for tested in self.tested for block in tested.blocks]
+        self.blocks = [*(planned.job for planned in self.planned), *permuted, *self.ceilings]
         self._target_dims = measures.target_dims(self._about)
         has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
         self.dims = measures.dims_of(self._target_dims, has_intervals, self.options.above_chance is not None)
@@ -105,7 +108,9 @@ class EncodingPlan(Plan[Encoding]):
 
     def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
         """Say how each of `TABLES` is made."""
-        return table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+        made = table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+        names = self.study.targets.target.to_numpy()
+        return made | {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
 
     def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Yield the scores of every block, noise ceilings, and p above chance."""
