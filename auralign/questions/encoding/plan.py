@@ -19,10 +19,11 @@ from ...inputs.study import Study
 from ..preparation import preparation_of
 from ..question import Place, Plan, Question
 from . import measures
-from .above_chance import untested
+from .above_chance import above_chance, untested
 from .block_tables import BlockTables
 from .blocks import Job
 from .ceiling_blocks import CeilingBlock, plan_ceilings
+from .chance_blocks import plan_chance
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
 from .parts import target_parts
@@ -69,7 +70,9 @@ class EncodingPlan(Plan[Encoding]):
         )
         self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
         self.ceilings = self._plan_ceilings(place)
-        self.blocks = [*(planned.job for planned in self.planned), *self.ceilings]
+        self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
+        permuted = [block for tested in self.tested for block in tested.blocks]
+        self.blocks = [*(planned.job for planned in self.planned), *permuted, *self.ceilings]
         self._blocks, self._scratch = BlockTables(self.planned, study), place.scratch
         self._target_dims = measures.target_dims(self._about)
         has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
@@ -96,7 +99,9 @@ class EncodingPlan(Plan[Encoding]):
 
     def tables(self) -> dict[str, Callable[[], pd.DataFrame | Path | None]]:
         """Say how each of `TABLES` is made."""
-        return self._tables.makers()
+        names = self.study.targets.target.to_numpy()
+        chance = {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
+        return self._tables.makers() | chance
 
     def measures(self, tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[pd.DataFrame]:
         """Yield the scores of every block, noise ceilings, and p above chance."""
