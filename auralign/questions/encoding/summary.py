@@ -10,8 +10,6 @@ from ...analysis.aggregate import Medians, known_median
 from ...analysis.half_split import Halves, half_split
 from ...analysis.score_arrays import Scores, as_scores
 from ...estimators.registry import alpha_grid
-from ...inputs.study import Study
-from ...scoring.ceilings import noise_ceiling
 from .options import Encoding
 
 # share of fits at the grid's edge from which on it is worth a warning
@@ -34,7 +32,7 @@ def summarise(scores: Scores | pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
     scores : Scores, or DataFrame
         One row per features x layer x target x estimator x split.
     targets : DataFrame
-        What is known of each target (`target_metadata`), whose columns are added.
+        What is known of each target, whose columns are added: `describe_targets` and noise ceilings.
     """
     table = pd.concat(summaries(as_scores(scores), targets), ignore_index=True)
     names = ["features", "layer_name", "estimator", "target"]
@@ -103,25 +101,10 @@ def _spread(values: np.ndarray) -> np.ndarray:
         return np.where(n > 1, np.sqrt(squares / (n - 1)), np.nan)
 
 
-def target_metadata(study: Study) -> pd.DataFrame:
-    """Tabulate what is known of each target of a study (`describe_targets`)."""
-    return describe_targets(study.targets)
-
-
 def describe_targets(targets: xr.DataArray) -> pd.DataFrame:
-    """Tabulate what is known of each target, one row per target in their order.
-
-    Where responses are repeated, with the noise ceiling of their mean: `noise_ceiling`, the r2_corr that a perfect
-    prediction of the noiseless response would reach, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high`
-    (bootstrap over stimuli), and `n_repetitions`.
-    """
+    """Tabulate what is known of each target, one row per target in their order; nothing of the responses is read."""
     coordinates = targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
-    table = coordinates.to_dataframe().reset_index()
-    if targets.sizes["repetition"] > 1:
-        ceiling = noise_ceiling(targets.to_numpy())
-        names = {"ceiling": "noise_ceiling", "ceiling_low": "noise_ceiling_low", "ceiling_high": "noise_ceiling_high"}
-        table = table.assign(**{names.get(key, key): values for key, values in ceiling.items()})
-    return table
+    return coordinates.to_dataframe().reset_index()
 
 
 def edge_warnings(fits: pd.DataFrame, options: Encoding) -> list[str]:

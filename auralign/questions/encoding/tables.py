@@ -26,7 +26,6 @@ from ...files.tsv_writing import open_tsv
 from ...inputs.study import Study
 from ...inputs.usable_targets import count_repetitions
 from ...scoring.metrics import METRICS, primary_metric
-from .above_chance import above_chance
 from .block_tables import BlockTables
 from .options import Encoding
 from .summary import summaries
@@ -45,9 +44,8 @@ class EncodingTables:
     ----------
     options : Encoding
     study : Study
-        Its arrays are opened for `above_chance`.
     targets : DataFrame
-        What is known of each target (`target_metadata`).
+        What is known of each target, with noise ceilings of repeated responses.
     blocks : BlockTables
         Which are done once the first table is made.
     folder : Path
@@ -67,11 +65,11 @@ class EncodingTables:
         """Return by the keys of `TABLES` what makes each.
 
         None are made, where inputs or settings do not allow them, of `regions` (targets need a column `roi`),
-        `unique_variance` (joined feature sets), `selected` and `selection` (sparse estimators), `hypotheses` and
-        `above_chance` (asked for), `dropped_targets` (targets were left out), `repetitions` (stimuli have unequal
-        numbers of them), `estimator_differences` (several estimators).
+        `unique_variance` (joined feature sets), `selected` and `selection` (sparse estimators), `hypotheses` (asked
+        for), `dropped_targets` (targets were left out), `repetitions` (stimuli have unequal numbers of them),
+        `estimator_differences` (several estimators). `above_chance` is made of blocks of its own (`chance_blocks`).
         """
-        options, study = self._options, self._study
+        study = self._study
         return {
             "scores": lambda: self._written("scores"),
             "nested": self._nested,
@@ -86,9 +84,8 @@ class EncodingTables:
             "selected": lambda: self._written("selected") if self._blocks.sparse else None,
             "selection": self._selection,
             "hypotheses": self._hypotheses,
-            "above_chance": lambda: None if options.above_chance is None else above_chance(options, study),
             "dropped_targets": lambda: study.dropped_targets,
-            "repetitions": lambda: count_repetitions(study.targets) if study.targets.isnull().any() else None,
+            "repetitions": lambda: count_repetitions(study.targets),
         }
 
     @property
