@@ -32,7 +32,8 @@ def main(config: Path, out: Path | None, n_jobs: int | None, scheduler: str | No
     """
     from ..config.reading import read_config
     from ..errors import ConfigError
-    from ..runs.compare import available_cores, run_comparison
+    from ..runs.compare import run_comparison
+    from ..runs.cores import available_cores
 
     comparison = read_config(config)
     out = out or Path("results") / comparison.name
