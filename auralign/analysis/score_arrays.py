@@ -103,6 +103,25 @@ class Scores(ABC):
             There is no such metric, or the scores cannot be read.
         """
 
+    @property
+    def blocks(self) -> list[tuple[Model, int]]:
+        """Every model and layer, in the order in which tables have them: feature sets, layers, estimators."""
+        return [
+            (model, layer)
+            for features in dict.fromkeys(model.features for model in self.models)
+            for layer in sorted({layer for one in self.models if one.features == features for layer in one.layers})
+            for model in self.models
+            if model.features == features and layer in model.layers
+        ]
+
+    def model(self, features: str, estimator: str) -> Model:
+        """Return one of the models; DataError where there is none of these names."""
+        for one in self.models:
+            if (one.features, one.estimator) == (features, estimator):
+                return one
+        known = [f"{one.features}, {one.estimator}" for one in self.models]
+        raise DataError(f"there are no scores of {features}, {estimator}; there are {known}.")
+
     def of(self, features: str | None = None, estimator: str | None = None, without: Collection[str] = ()) -> Scores:
         """Return the scores of one feature set, one estimator, or all feature sets but some.
 
@@ -218,7 +237,7 @@ class TableScores(Scores):
         """See `Scores.read`."""
         self.need(metrics)
         rows, cell = self._cells[model.features, model.estimator]
-        (whole,) = (own for own in self.models if (own.features, own.estimator) == (model.features, model.estimator))
+        whole = self.model(model.features, model.estimator)
         wanted = np.searchsorted(whole.layers, model.layers if layers is None else list(layers))
         shape = (len(whole.layers), len(self.splits), len(self.targets))
         values = {}

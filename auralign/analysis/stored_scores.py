@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .score_arrays import CELL, Model, Scores, TableScores
+
+# targets that are read at a time where the files hold all of them
+TARGETS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,12 @@ class StoredScores(Scores):
         self.models, self.targets, self.metrics = models, targets, metrics
         self.splits, self.n_train, self.n_test = (sizes[name].to_numpy() for name in ("split", "n_train", "n_test"))
         self._pieces = pieces
-        # the finest division: that of estimators which fit all targets together is the whole
-        finest = max(pieces.values(), key=len)
-        self.parts = [piece.targets for piece in finest]
+        self.parts = _shared_parts(list(pieces.values()), len(targets))
+
+    @property
+    def blocks(self) -> list[tuple[Model, int]]:
+        """See `Scores.blocks`; in the order of the files."""
+        return [(self.model(features, estimator), layer) for features, estimator, layer in self._pieces]
 
     def read(
         self,
@@ -86,6 +93,17 @@ class StoredScores(Scores):
                 for metric in names:
                     values[metric][number, :, start - own.start : stop - own.start] = read[metric][:, inside]
         return values
+
+
+def _shared_parts(pieces: list[Sequence[Piece]], n_targets: int) -> list[slice]:
+    """Divide the targets where the files of all models do, so that each file is read once.
+
+    Files of all targets, of estimators that fit them together, are read some targets at a time where they are many.
+    """
+    ends = [{piece.targets.stop for piece in own} for own in pieces if len(own) > 1]
+    shared = set.intersection(*ends) if ends else set(range(TARGETS_AT_ONCE, n_targets, TARGETS_AT_ONCE))
+    bounds = sorted({0, n_targets} | shared)
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _read_piece(piece: Piece, metrics: list[str], n_splits: int) -> dict[str, np.ndarray]:

@@ -47,4 +47,4 @@ class EncodingQuestion(Question[Encoding]):
         targets = summary.drop_duplicates("target").reset_index(drop=True)
         dims = measures.target_dims(targets)
         made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
-        return measures.dims_of(targets, dims, chance is not None), made
+        return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made

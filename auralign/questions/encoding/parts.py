@@ -1,8 +1,9 @@
-"""How the targets of a layer are cut into blocks: by what is computed alone, so that the same blocks are found again."""
+"""How the targets of a layer are cut into blocks: by what is computed alone, so that a later run finds them again."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,7 @@ def target_parts(
     for start in range(0, n_targets, TARGETS_TOGETHER):
         own = min(TARGETS_TOGETHER, n_targets - start)
         bounds = start + np.linspace(0, own, math.ceil(own / most) + 1).round().astype(int)
-        parts += [slice(int(low), int(high)) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        parts += [slice(int(low), int(high)) for low, high in pairwise(bounds)]
     return parts
 
 

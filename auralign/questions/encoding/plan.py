@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ...analysis.hypothesis_options import check_hypotheses
 from ...analysis.paired_tests import best_layer_warnings, check_tests
 from ...estimators.record import describe
-from ...inputs.arrays import store_array
-from ...inputs.repetitions import mean_response
+from ...inputs.arrays import StoredArray
+from ...inputs.lazy_arrays import store_means, store_responses
 from ...inputs.study import Study
 from ..preparation import preparation_of
 from ..question import Place, Plan
 from . import measures
-from .above_chance import untested
+from .above_chance import above_chance, untested
+from .block_tables import BlockTables
 from .blocks import Job
+from .ceiling_blocks import CeilingBlock, plan_ceilings
+from .chance_blocks import plan_chance
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
-from .parts import in_order, target_parts
-from .summary import IDENTITY, edge_warnings, target_metadata
-from .tables import table_makers
+from .parts import target_parts
+from .summary import describe_targets, edge_warnings
+from .tables import EncodingTables
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class EncodingPlan(Plan[Encoding]):
     Attributes
     ----------
     study : Study
-    targets : DataFrame
-        What is known of each target (`target_metadata`).
     planned : list of Planned
-        The blocks, with the names of what they are of; the parts of a layer follow each other.
+        The blocks of scores, with the names of what they are of; the parts of a layer follow each other.
+    ceilings : list of CeilingBlock
+        Of repeated responses.
     """
 
     def __init__(self, options: Encoding, study: Study, place: Place) -> None:
@@ -63,52 +63,57 @@ class EncodingPlan(Plan[Encoding]):
         layers = {name: list(of_set) for name, of_set in study.features.items()}
         self.warnings = best_layer_warnings(self.options.tests, layers)
         check_tests(self.options.tests, layers, repeated and self.options.noise_correction != "off")
-        self.targets = target_metadata(study)
+        self._about = describe_targets(study.targets)
         check_hypotheses(
-            self.options.hypotheses, layers, list(self.options.estimators), self.targets.set_index("target")
+            self.options.hypotheses, layers, list(self.options.estimators), self._about.set_index("target")
         )
         self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
-        self.blocks = [planned.job for planned in self.planned]
-        self._target_dims = measures.target_dims(self.targets)
-        self.dims = measures.dims_of(self.targets, self._target_dims, self.options.above_chance is not None)
+        self.ceilings = self._plan_ceilings(place)
+        self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
+        permuted = [block for tested in self.tested for block in tested.blocks]
+        self.blocks = [*(planned.job for planned in self.planned), *permuted, *self.ceilings]
+        self._blocks, self._scratch = BlockTables(self.planned, study), place.scratch
+        self._target_dims = measures.target_dims(self._about)
+        has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
+        self.dims = measures.dims_of(self._target_dims, has_intervals, self.options.above_chance is not None)
+
+    def _plan_ceilings(self, place: Place) -> list[CeilingBlock]:
+        # with a correction for noise the blocks of scores have the repetitions, too, which are written once
+        corrected = self.options.noise_correction != "off"
+        stored = self.planned[0].job.responses if corrected else store_responses(self.study.targets, place.scratch)
+        return plan_ceilings(stored, self.options.ceiling, place.blocks, place.scratch)
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
-        """One row per features x layer x target x estimator x split."""
-        return _joined(self._layers("scores", self.planned), self.study)
+    def targets(self) -> pd.DataFrame:
+        """What is known of each target, one row each; of repeated responses with their noise ceilings."""
+        if not self.ceilings:
+            return self._about
+        ceilings = pd.concat([block.need("ceilings") for block in self.ceilings], ignore_index=True)
+        return pd.concat([self._about, ceilings], axis=1)
 
     @cached_property
-    def selected(self) -> pd.DataFrame | None:
-        """One row per features x layer x target x estimator x split x unit; None where no estimator is sparse."""
-        sparse = [planned for planned in self.planned if planned.job.is_sparse]
-        if not sparse:
-            return None
-        return _joined(self._layers("selected", sparse), self.study)
+    def _tables(self) -> EncodingTables:
+        """What makes the tables, once all blocks are done."""
+        return EncodingTables(self.options, self.study, self.targets, self._blocks, self._scratch)
 
-    def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    def tables(self) -> dict[str, Callable[[], pd.DataFrame | Path | None]]:
         """Say how each of `TABLES` is made."""
-        return table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+        names = self.study.targets.target.to_numpy()
+        chance = {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
+        return self._tables.makers() | chance
 
-    def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def measures(self, tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[pd.DataFrame]:
         """Yield the scores of every block, noise ceilings, and p above chance."""
-        return measures.of_tables(tables, self._blocks(), self.targets, self._target_dims)
+        return measures.of_tables(tables, self._of_blocks(), self.targets, self._target_dims)
 
-    @staticmethod
-    def _layers(table: str, planned: list[Planned]) -> Iterator[tuple[Planned, pd.DataFrame]]:
-        """Yield a table of every layer and estimator, put together from its parts, with the first of these."""
-        for _, own in groupby(planned, key=attrgetter("features", "layer", "estimator")):
-            parts = list(own)
-            read = [part.job.need(table) for part in parts]
-            yield parts[0], read[0] if len(read) == 1 else in_order(pd.concat(read, ignore_index=True))
-
-    def _blocks(self) -> Iterator[pd.DataFrame]:
-        for planned, scores in self._layers("scores", self.planned):
+    def _of_blocks(self) -> Iterator[pd.DataFrame]:
+        for planned, scores in self._blocks.parts("scores"):
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 
     def found(self) -> list[str]:
         """Warn of grids that were too short, and say which estimators a test left out."""
-        return edge_warnings(self.scores, self.options) + untested(self.options)
+        return edge_warnings(self._tables.fits(), self.options) + untested(self.options)
 
     def record(self) -> dict[str, Any]:
         """Say what each estimator can do, and which engine computed it."""
@@ -123,9 +128,9 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
 
     Arrays go into `scratch`, results into `folder`.
     """
-    y = _responses(options, study)
-    responses = store_array(y, scratch)
-    n_targets, of_target = y.shape[1], 1 + y.shape[2] if y.shape[2] > 1 else 1
+    responses = _responses(options, study, scratch)
+    _, n_targets, n_repetitions = responses.shape
+    of_target = 1 + n_repetitions if n_repetitions > 1 else 1
     n_development = max(len(development) for development, _ in study.splits)
     blocks = []
     for name, layers in study.features.items():
@@ -155,19 +160,7 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
     return blocks
 
 
-def _responses(options: Encoding, study: Study) -> np.ndarray:
-    """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
-    y = study.targets.to_numpy()
-    return mean_response(y)[:, :, None] if options.noise_correction == "off" else y
-
-
-def _joined(layers: Iterator[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
-    """Put the tables of layers below each other, with the names of what they are of."""
-    tables = list(layers)
-    counts = [len(table) for _, table in tables]
-    joined = pd.concat([table for _, table in tables], ignore_index=True)
-    for column in ("features", "layer", "layer_name", "estimator"):
-        values = [getattr(planned, column) for planned, _ in tables]
-        joined[column] = np.repeat(np.array(values, dtype=np.int64 if column == "layer" else object), counts)
-    joined["target"] = study.targets.target.to_numpy().astype(object)[joined["target"].to_numpy()]
-    return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]
+def _responses(options: Encoding, study: Study, scratch: Path) -> StoredArray:
+    """Store the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
+    store = store_means if options.noise_correction == "off" else store_responses
+    return store(study.targets, scratch)
