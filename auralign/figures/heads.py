@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..analysis.chosen import ChosenScores, chosen_scores
 from ..errors import DataError
 from ..wording import counted
 from .layer_axis import LayerAxis
@@ -41,6 +42,19 @@ def rows_of(table: pd.DataFrame, what: str = "scores", **values: str) -> pd.Data
         known = " and ".join(str(table[column].unique()) for column in values)
         raise DataError(f"there are no {what} of {wanted}; there are {known}.")
     return own
+
+
+def chosen_of(scores: pd.DataFrame | ChosenScores, estimator: str, metric: str) -> ChosenScores:
+    """Take the scores of an estimator at the layers chosen inside the development stimuli.
+
+    Raises
+    ------
+    DataError
+        There are none.
+    """
+    if isinstance(scores, ChosenScores):
+        return scores.only(estimator=estimator)
+    return chosen_scores(rows_of(scores, estimator=estimator), [metric])
 
 
 def of_many(n_targets: int, words: str) -> str:

@@ -95,19 +95,20 @@ class Plan(ABC, Generic[OptionsT]):
     dims: Sequence[str]
 
     @abstractmethod
-    def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    def tables(self) -> dict[str, Callable[[], pd.DataFrame | Path | None]]:
         """Say how each table is made, by the keys of the question's `tables`; None where a study has none.
 
-        The functions are called one by one after all blocks are done. One that fails loses no other.
+        The functions are called one by one after all blocks are done. One that fails loses no other. A table that is
+        too large to be held is written to a file of `Place.scratch`, which is moved to the results: its path is given.
         """
 
     @abstractmethod
-    def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def measures(self, tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[pd.DataFrame]:
         """Yield the measures, block by block: columns `measure`, `value` and dims, without `question`.
 
         Parameters
         ----------
-        tables : mapping of str to DataFrame
+        tables : mapping of str to DataFrame or Path
             Those of `tables` that could be made.
         """
 

@@ -137,7 +137,7 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
             "many": splits.many,
             "joined": any(source.get("join") for source in results.provenance["config"]["features"].values()),
             "repeated": "r2_corr_c2_median" in results.summary,
-            "several_layers": bool(results.summary.groupby("features")["layer"].nunique().max() > 1),
+            "several_layers": results.several_layers,
             "subjects": "subject" in results.targets,
             "permutations": results.get("above_chance") is not None,
         },

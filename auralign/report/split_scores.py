@@ -79,12 +79,12 @@ class SplitScores:
     @cached_property
     def _nested(self) -> dict[tuple[str, str], Nested]:
         metrics = list(dict.fromkeys([self.metric, "r2_corr"]))
-        return {(one.features, one.estimator): one for one in nested_values(self.results.scores, metrics)}
+        return {(one.features, one.estimator): one for one in nested_values(self.results.chosen, metrics)}
 
     @property
     def many(self) -> bool:
         """Whether there are so many targets that only their median is put into sentences."""
-        return self.results.summary["target"].nunique() > MANY_TARGETS
+        return self.results.n_targets > MANY_TARGETS
 
     @property
     def n_subjects(self) -> int:
@@ -193,7 +193,7 @@ class SplitScores:
     @cached_property
     def of_people(self) -> pd.DataFrame:
         """Score of every feature set, estimator and subject (`nested_by_subject`)."""
-        return nested_by_subject(self.results.scores, self.metric, self.results.targets)
+        return nested_by_subject(self.results.chosen, self.metric, self.results.targets)
 
     @cached_property
     def _means_of_people(self) -> pd.DataFrame:

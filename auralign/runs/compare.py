@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..questions.block import Block, compute_block
 from ..questions.measures import FILE as MEASURES
 from ..questions.measures import SCHEMA
 from ..questions.question import QUESTIONS, Place, Plan, Question, get_question, questions_of
-from .making import Made, make_tables, write_measures
+from .making import Made, Tables, make_tables, write_measures
 from .provenance import describe, describe_tables
 from .scratch import owned_folder
 from .workers import Workers, open_workers
@@ -39,7 +39,7 @@ def run_comparison(
     force: bool = False,
     scheduler: str | None = None,
     config_file: Path | None = None,
-) -> dict[str, pd.DataFrame]:
+) -> Mapping[str, pd.DataFrame]:
     """Run a comparison into a folder and return its tables.
 
     Blocks that an earlier run finished are kept: a block's file is named by a hash of the numbers and settings that
@@ -61,8 +61,9 @@ def run_comparison(
 
     Returns
     -------
-    dict of str to DataFrame
-        By the name of their file without ending (of encoding `scores`, `summary`, `comparisons`, ...).
+    mapping of str to DataFrame
+        By the name of their file without ending (of encoding `scores`, `summary`, `comparisons`, ...). Large ones are
+        read when they are asked for.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def run_comparison(
         )
         write_text_atomically(json.dumps(provenance, indent=2), out / PROVENANCE)
         made.raise_failures(out)
-    return made.tables
+    return Tables(made.tables, {name: out / made.file_of(name) for name in made.tables})
 
 
 @contextmanager
@@ -205,7 +206,10 @@ def _write(made: Made, out: Path, scratch: Path) -> None:
     for name in (PROVENANCE, MEASURES):
         (out / name).unlink(missing_ok=True)
     for name, table in made.tables.items():
-        write_atomically(table, out / made.file_of(name))
+        if isinstance(table, Path):
+            os.replace(table, out / made.file_of(name))
+        else:
+            write_atomically(table, out / made.file_of(name))
     if MEASURES in files:
         os.replace(scratch / MEASURES, out / MEASURES)
     for question in map(get_question, QUESTIONS):

@@ -61,9 +61,9 @@ def _reach(left_out: np.ndarray, level: float) -> np.ndarray:
 def sum_over_stimuli(values: np.ndarray) -> np.ndarray:
     """Sum [n_stimuli, n_targets] stimulus by stimulus, so that no target depends on those beside it to the last bit.
 
-    numpy does so of several columns; of a single one it sums pairs.
+    numpy does so of several columns that lie row by row; of a single one it sums pairs.
     """
-    return values.cumsum(axis=0)[-1] if values.shape[1] == 1 else values.sum(axis=0)
+    return values.cumsum(axis=0)[-1] if values.shape[1] == 1 else np.ascontiguousarray(values).sum(axis=0)
 
 
 def draw_weights(n_stimuli: int, n_draws: int, seed: int) -> np.ndarray:

@@ -67,9 +67,9 @@ def noise_ceiling(
     Returns
     -------
     dict of str to ndarray, shape (n_targets,)
-        `ceiling`, `ceiling_low`, `ceiling_high`, at most 1 (but for unequal repetitions), but not clipped at 0: negative
-        where repetitions disagree; NaN for fewer than two repetitions. `n_repetitions`: those present; where stimuli
-        have unequal numbers, their harmonic mean.
+        `ceiling`, `ceiling_low`, `ceiling_high`: of complete repetitions at most 1, but not clipped at 0, negative
+        where repetitions disagree; NaN for fewer than two repetitions, and the ends of a jackknife for fewer than three
+        stimuli. `n_repetitions`: those present; where stimuli have unequal numbers, their harmonic mean.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 # columns that are scored at a time: a few arrays of 100 stimuli stay in the processor's cache
-COLUMNS = 256
+COLUMNS = 512
 # a spread below this share of the size of the values is rounding
 ROUNDING = 1e-13
 

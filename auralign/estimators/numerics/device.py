@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
 import sys
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator
 
 from ...errors import ConfigError
 
 # columns of one call from which on a GPU is worth its start (importing torch, some hundred MB of its context)
 WORTH_A_GPU = 512
 
-# "auto", "cpu", "cuda", or one of several GPUs, "cuda:1"
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def _known(device: str) -> str:
+    if not NAMES.fullmatch(device):
+        raise ValueError(f"device must be auto, cpu, cuda, or one of several GPUs as cuda:1; got {device!r}")
+    return device
+
+
+# where the large products of a solver are done
+Device = Annotated[str, AfterValidator(_known)]
 
 
 class Arrays:
@@ -100,10 +110,12 @@ def arrays_on(device: str | Arrays, n_columns: int) -> Arrays:
     """
     if isinstance(device, Arrays):
         return device
+    try:
+        _known(device)
+    except ValueError as error:
+        raise ConfigError(f"ridge: {error}.") from error
     if device == "cpu" or (device == "auto" and not (n_columns >= WORTH_A_GPU and _may_have_a_gpu())):
         return HOST
-    if device != "auto" and device.partition(":")[0] != "cuda":
-        raise ConfigError(f"ridge: device must be auto, cpu, cuda or the like of cuda:1, got {device!r}.")
     if importlib.util.find_spec("torch") is None:
         raise ConfigError(f"ridge: device: {device} needs torch, which is not installed; install it, or give cpu.")
     import torch

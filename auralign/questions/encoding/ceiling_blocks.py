@@ -36,16 +36,15 @@ class CeilingBlock(Block):
     ----------
     responses : StoredArray, shape (n_stimuli, n_targets, n_repetitions)
         Of all targets.
-    first, stop : int
-        Positions of the targets.
+    part : slice
+        Of the targets: those of this block.
     options : Ceiling
     folder, scratch, label, code
         As of every `Block`.
     """
 
     responses: StoredArray
-    first: int
-    stop: int
+    part: slice
     options: Ceiling
     folder: Path
     scratch: Path
@@ -71,7 +70,7 @@ class CeilingBlock(Block):
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute the ceilings."""
-        return {"ceilings": ceiling_table(self.responses.load(slice(self.first, self.stop)), self.options)}
+        return {"ceilings": ceiling_table(self.responses.load(self.part), self.options)}
 
 
 def ceiling_columns(options: Ceiling) -> tuple[str, ...]:
@@ -91,10 +90,9 @@ def plan_ceilings(responses: StoredArray, options: Ceiling, folder: Path, scratc
     if n_repetitions < 2:
         return []
     starts = range(0, n_targets, TARGETS_OF_BLOCK)
-    parts = [(start, min(start + TARGETS_OF_BLOCK, n_targets)) for start in starts]
-    return [
-        CeilingBlock(
-            responses, first, stop, options, folder, scratch, f"noise ceilings of targets {first} to {stop - 1}"
-        )
-        for first, stop in parts
-    ]
+    parts = [slice(start, min(start + TARGETS_OF_BLOCK, n_targets)) for start in starts]
+    blocks = []
+    for part in parts:
+        own = "" if len(parts) == 1 else f", targets {part.start + 1} to {part.stop} of {n_targets}"
+        blocks.append(CeilingBlock(responses, part, options, folder, scratch, f"noise ceilings{own}"))
+    return blocks

@@ -18,7 +18,8 @@ from sklearn.exceptions import FitFailedWarning
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
 from ...estimators.plugin import Can, InnerCv, Prediction
-from ...estimators.registry import abilities, face, predict_several
+from ...estimators.registry import abilities, face, of_single_repetition, predict, predict_several
+from ...inputs.repetitions import mean_response, repetition_columns
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
 from ..preparation import Preparation, Split
@@ -230,47 +231,59 @@ def run_multitarget(
     groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
     """Fit all targets of a split from one factorisation; parameters, result and errors as `run_julearn`."""
-    return [of_columns[0] for of_columns in fit_splits(x, [(y, estimator)], splits, preparation, groups)]
+    results = []
+    for split in splits:
+        (x_dev, x_test), (y_dev, y_test) = preparation.features(x, split), preparation.responses(y, split)
+        found = predict(x_dev, y_dev, x_test, estimator, inner_cv(estimator, groups, split), preparation.widths)
+        results.append(_scored(found, y_test))
+    return results
 
 
-def fit_splits(
+def run_repetitions(
     x: np.ndarray,
-    fits: Sequence[tuple[np.ndarray, EstimatorOptions]],
+    y: np.ndarray,
     splits: list[Split],
+    estimator: EstimatorOptions,
     preparation: Preparation,
     groups: np.ndarray | None = None,
-) -> Iterator[list[SplitResult]]:
-    """Fit several responses to the same stimuli, split by split, so that they share what depends on features alone.
+) -> Iterator[tuple[SplitResult, np.ndarray, np.ndarray]]:
+    """Fit the mean response and every repetition, split by split, so that they share what depends on features alone.
 
     Parameters
     ----------
-    x, splits, preparation, groups
-        As of `run_julearn`.
-    fits : list of (y, estimator)
-        Responses [n_stimuli, n_columns]; estimators that differ by `of_single_repetition` alone.
+    x, splits, estimator, preparation, groups
+        As of `run_julearn`; of an estimator that fits each target by itself.
+    y : ndarray, shape (n_stimuli, n_targets, n_repetitions)
+        Every stimulus has every repetition.
 
     Yields
     ------
-    list of SplitResult
-        One per entry of `fits`, the first with its scores; of the others predictions are wanted, and `r2` and `r2_corr`
-        are empty.
+    result : SplitResult
+        Of the mean response.
+    data : ndarray, shape (n_development, n_targets, n_repetitions)
+        The single repetitions that were fitted.
+    predicted : ndarray, shape (n_test, n_targets, n_repetitions)
+        Predictions of the test stimuli by the fits of single repetitions.
     """
+    _, n_targets, n_repetitions = y.shape
+    mean, single = mean_response(y), of_single_repetition(estimator)
     for split in splits:
-        x_dev, x_test = preparation.features(x, split)
-        parts = [preparation.responses(y, split) for y, _ in fits]
-        wanted = [(y_dev, estimator) for (y_dev, _), (_, estimator) in zip(parts, fits, strict=True)]
-        found = predict_several(x_dev, wanted, x_test, inner_cv(fits[0][1], groups, split), preparation.widths)
-        yield [_scored(found[0], parts[0][1]), *(_scored(one, None) for one in found[1:])]
+        (x_dev, x_test), (y_dev, y_test) = preparation.features(x, split), preparation.responses(mean, split)
+        data = preparation.repetitions(y, split)
+        fits = [(y_dev, estimator), (repetition_columns(data), single)]
+        found, alone = predict_several(x_dev, fits, x_test, inner_cv(estimator, groups, split), preparation.widths)
+        predicted = alone.prediction.reshape(len(x_test), n_repetitions, n_targets)
+        yield _scored(found, y_test), data, np.moveaxis(predicted, 1, 2)
 
 
-def _scored(found: Prediction, y_test: np.ndarray | None) -> SplitResult:
-    """Score a prediction of the test part, where its responses are given."""
+def _scored(found: Prediction, y_test: np.ndarray) -> SplitResult:
+    """Score the prediction of a test part."""
     return SplitResult(
         found.prediction,
         found.alpha,
         found.r2_dev,
-        np.empty(0) if y_test is None else r2(y_test, found.prediction),
-        np.empty(0) if y_test is None else r2_corr(y_test, found.prediction),
+        r2(y_test, found.prediction),
+        r2_corr(y_test, found.prediction),
         None if found.coef is None else _selected(found.coef),
         None if found.params is None else as_json(found.params),
     )

@@ -13,14 +13,17 @@ from sklearn.preprocessing import StandardScaler
 from ...errors import ConfigError
 from ...estimators.registry import abilities, fit, of_single_repetition
 from ...inputs.arrays import StoredArray
-from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions, repetition_columns
+from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
-from .engines import ENGINES, SplitResult, fit_splits, inner_cv
+from .engines import ENGINES, SplitResult, inner_cv, run_repetitions
 from .parts import TARGETS_TOGETHER, in_order
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
+
+# by name, each [n_targets]
+Correction = dict[str, np.ndarray]
 
 SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
 
@@ -88,9 +91,8 @@ def encode_layer(
         columns = slice(start, start + at_once)
         block = y.load(columns) if isinstance(y, StoredArray) else y[:, columns]
         results = _run(x, block, splits, estimator, engine, preparation, groups)
-        for number, ((result, single), split) in enumerate(zip(results, splits, strict=True)):
-            scores.append(_scores(block, result, single, split, preparation).assign(split=number))
-            scores[-1]["target"] += start
+        for number, ((result, correction), split) in enumerate(zip(results, splits, strict=True)):
+            scores.append(_scores(result, correction, start, number, split))
             if result.selected is not None:
                 selected += [
                     (start + target, number, units, weights) for target, (units, weights) in enumerate(result.selected)
@@ -154,35 +156,24 @@ def _run(
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None,
-) -> Iterator[tuple[SplitResult, np.ndarray | None]]:
+) -> Iterator[tuple[SplitResult, Correction]]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
-    Yields
-    ------
-    result : SplitResult
-        Of the mean response, split by split.
-    single : ndarray, shape (n_test, n_targets, n_repetitions), or None
-        Predictions by the fits of single repetitions.
+    Yields, split by split, the result of the mean response, and its scores corrected for noise (`noise_corrected`).
     """
-    mean, (n_targets, n_repetitions) = mean_response(y), y.shape[1:]
-    run = ENGINES[engine]
+    run, n_repetitions = ENGINES[engine], y.shape[2]
     if n_repetitions == 1:
-        for result in run(x, mean, splits, estimator, preparation, groups):
-            yield result, None
+        yield from ((result, {}) for result in run(x, y[:, :, 0], splits, estimator, preparation, groups))
         return
-
-    def as_repetitions(prediction: np.ndarray) -> np.ndarray:
-        return np.moveaxis(prediction.reshape(len(prediction), n_repetitions, n_targets), 1, 2)
-
     single = of_single_repetition(estimator)
-    together = not abilities(single).joint
-    if engine == "multitarget" and together and not np.isnan(y).any():
-        # what the fits of a split share is made once, and no more than one split is in memory
-        fits = [(mean, estimator), (repetition_columns(y), single)]
-        for result, of_single in fit_splits(x, fits, splits, preparation, groups):
-            yield result, as_repetitions(of_single.prediction)
+    together, has_gaps = not abilities(single).joint, bool(np.isnan(y).any())
+    if engine == "multitarget" and together and not has_gaps:
+        # each repetition contiguous: columns are read many times
+        y = np.moveaxis(np.ascontiguousarray(np.moveaxis(y, 2, 1)), 1, 2)
+        for result, data, predicted in run_repetitions(x, y, splits, estimator, preparation, groups):
+            yield result, noise_corrected(result.r2_corr, data, predicted)
         return
-    of_mean = run(x, mean, splits, estimator, preparation, groups)
+    of_mean = run(x, mean_response(y), splits, estimator, preparation, groups)
     of_repetitions = predict_repetitions(
         lambda columns, splits: [one.prediction for one in run(x, columns, splits, single, preparation, groups)],
         y,
@@ -191,17 +182,18 @@ def _run(
         least=max(3, single.n_inner_folds),
         groups=groups,
     )
-    for result, prediction in zip(of_mean, of_repetitions, strict=True):
-        yield result, as_repetitions(prediction)
+    for result, columns, split in zip(of_mean, of_repetitions, splits, strict=True):
+        predicted = np.moveaxis(columns.reshape(len(columns), n_repetitions, -1), 1, 2)
+        # the noise that lowers the score is that of the test stimuli
+        scored = effective_repetitions(y[split[1]])
+        yield result, noise_corrected(result.r2_corr, preparation.repetitions(y, split), predicted, scored)
 
 
-def _scores(
-    y: np.ndarray, result: SplitResult, single: np.ndarray | None, split: Split, preparation: Preparation
-) -> pd.DataFrame:
-    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions], `single` as of `_run`."""
+def _scores(result: SplitResult, correction: Correction, start: int, number: int, split: Split) -> pd.DataFrame:
+    """Tabulate one split, whose targets are counted from `start`."""
     development, test = split
     table = {
-        "target": np.arange(y.shape[1]),
+        "target": start + np.arange(len(result.r2)),
         "r2": result.r2,
         "r2_corr": result.r2_corr,
         "r2_dev": result.r2_dev,
@@ -209,14 +201,8 @@ def _scores(
         "n_train": len(development),
         "n_test": len(test),
     }
-    if result.params is not None:
-        table["params"] = result.params
-    if single is not None:
-        data = preparation.repetitions(y, split)
-        # the noise that lowers the score is that of the test stimuli
-        scored = effective_repetitions(y[test])
-        table.update(noise_corrected(result.r2_corr, data, single, scored))
-    return pd.DataFrame(table)
+    params = {} if result.params is None else {"params": result.params}
+    return pd.DataFrame(table | params | correction | {"split": number})
 
 
 def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFrame:
