@@ -240,9 +240,7 @@ class RidgeExact(MultiOutputMixin, Face):
     device : "auto", "cpu", "cuda" or the like of "cuda:1"
     """
 
-    def __init__(
-        self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean", device="auto"
-    ):
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean", device="auto"):
         self.alphas = alphas
         self.cv = cv
         self.per_target = per_target
@@ -251,9 +249,7 @@ class RidgeExact(MultiOutputMixin, Face):
         self.device = device
 
     def _solve(self, x: np.ndarray, y: np.ndarray) -> RidgeFit:
-        return fit_ridge(
-            x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable, device=self.device
-        )
+        return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable, device=self.device)
 
 
 def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths=None) -> RidgeFit:

@@ -91,9 +91,7 @@ class ChanceBlock(Block):
         """Fit the responses and all permutations of them."""
         y = mean_response(self.responses.load(self.part))
         settings = self.settings
-        score_layers = [
-            partial(self._scores, *layer) for layer in zip(self.layers, self.preparations, strict=True)
-        ]
+        score_layers = [partial(self._scores, *layer) for layer in zip(self.layers, self.preparations, strict=True)]
         found = permute(score_layers, y, settings.n_permutations, settings.seed, self.within, self.groups)
         places = pd.MultiIndex.from_product(
             [range(len(self.layers)), range(self.part.start, self.part.stop)], names=["layer", "target"]

@@ -20,7 +20,11 @@ ALPHAS = np.logspace(-3, 8, 12)
 def _data(n_units: int = 90, n_targets: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     x = random.standard_normal((60, n_units))
-    y = x[:, :3] @ random.standard_normal((min(3, n_units), n_targets)) + 2.0 * random.standard_normal((60, n_targets)) + 5.0
+    y = (
+        x[:, :3] @ random.standard_normal((min(3, n_units), n_targets))
+        + 2.0 * random.standard_normal((60, n_targets))
+        + 5.0
+    )
     y[:, 4] = 0.1  # constant
     y[:, 7] = random.standard_normal(60)  # nothing predicts it
     return x[:40], y[:40], x[40:]
@@ -50,10 +54,7 @@ def test_fits_and_banded_fits_on_torch_are_those_of_numpy():
     np.testing.assert_allclose(fits[0].coef, fits[1].coef, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(fits[0].alpha, fits[1].alpha)
     _same(
-        *(
-            predict_banded_ridge(x, y, x_test, [30, 60], ALPHAS, device=arrays)
-            for arrays in (TorchArrays("cpu"), HOST)
-        )
+        *(predict_banded_ridge(x, y, x_test, [30, 60], ALPHAS, device=arrays) for arrays in (TorchArrays("cpu"), HOST))
     )
 
 
