@@ -95,6 +95,7 @@ CHANGES = {
     "MultitaskLasso.eps": {"estimators.multitask.eps": 0.002},
     "MultitaskLasso.cv": {"estimators.multitask.cv": 4},
     "MultitaskLasso.standardise_targets": {"estimators.multitask.standardise_targets": True},
+    "MultitaskLasso.tolerance": {"estimators.multitask.tolerance": 1e-3},
     "MultitaskLasso.seed": {"estimators.multitask.seed": 3},
 }
 # a changed value -> the keys that are left stay as they are: it chooses blocks, or concerns what is made of scores
