@@ -4,6 +4,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ..inputs.study import load_study
 from ..questions.block import compute_block
 from ..questions.encoding.blocks import Job
 from ..questions.encoding.ceiling_blocks import CeilingBlock
+from ..questions.encoding.chance_blocks import ChanceBlock
 from ..questions.encoding.plan import EncodingPlan, Planned
 from ..questions.question import Place, questions_of
 from ..wording import counted, duration, size
@@ -28,7 +30,7 @@ MEASURED_TARGETS = 64
 
 @dataclass(frozen=True)
 class Part:
-    """The blocks of one feature set and one estimator, or those of noise ceilings, which have no layers.
+    """The blocks of one feature set and one estimator, or those of no single layer (noise ceilings, above_chance).
 
     Attributes
     ----------
@@ -127,7 +129,9 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
             groups.setdefault((planned.features, planned.estimator), []).append(planned)
         array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
         parts, measured = _parts(groups, scratch, force)
-        parts += _ceilings(plan.ceilings, scratch, force)
+        parts += _others("noise ceilings", "", plan.ceilings, scratch, force)
+        for tested in plan.tested:
+            parts += _others(f"above_chance {tested.features}", tested.estimator, tested.blocks, scratch, force)
     return DryRun(
         name=config.name,
         out=out,
@@ -177,8 +181,10 @@ def _parts(groups: dict[tuple[str, str], list[Planned]], scratch: Path, force: b
     return [found[pair] for pair in groups], bool(rates)
 
 
-def _ceilings(blocks: list[CeilingBlock], scratch: Path, force: bool) -> list[Part]:
-    """Estimate the noise ceilings, one of whose blocks is measured."""
+def _others(
+    what: str, estimator: str, blocks: Sequence[CeilingBlock | ChanceBlock], scratch: Path, force: bool
+) -> list[Part]:
+    """Estimate blocks that are of no single layer, one of which is measured."""
     missing = [block for block in blocks if force or not block.is_done]
     if not blocks:
         return []
@@ -187,11 +193,11 @@ def _ceilings(blocks: list[CeilingBlock], scratch: Path, force: bool) -> list[Pa
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             started = time.perf_counter()
             compute_block(replace(missing[0], folder=Path(folder), scratch=Path(folder)))
-            share = sum(block.size for block in missing) / missing[0].size
+            share = sum(block.cost for block in missing) / missing[0].cost
             seconds = share * (time.perf_counter() - started)
             n_bytes = share * sum(path.stat().st_size for path in Path(folder).iterdir())
     done = len(blocks) - len(missing)
-    return [Part("noise ceilings", "", 0, len(blocks), done, 0, seconds, n_bytes, True)]
+    return [Part(what, estimator, 0, len(blocks), done, 0, seconds, n_bytes, True)]
 
 
 def _measure(job: Job, scratch: Path) -> tuple[float, float]:
