@@ -91,6 +91,7 @@ def run_comparison(
         if len(missing) < len(blocks):
             print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
         _compute(config.name, missing, workers)
+        workers.stop()  # tables are made in this process, and need the memory
         made = make_tables(plans)
         write_measures(plans, made, scratch / MEASURES)
         for warning in made.warnings:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,14 @@ from pathlib import Path
 import cloudpickle
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from auralign.cli.compare import main
 from auralign.config.reading import read_config
-from auralign.errors import AuralignError, DataError, WorkerLost
+from auralign.errors import AuralignError, ConfigError, DataError, WorkerLost
+from auralign.inputs.study import load_study
+from auralign.questions.encoding.memory import PROCESS
+from auralign.questions.encoding.plan import plan_blocks
 from auralign.runs import compare
 from auralign.runs.compare import run_comparison
 from auralign.runs.processes import Processes
@@ -102,6 +108,43 @@ def test_the_end_of_a_process_is_said_in_words():
     assert describe_end(-signal.SIGKILL).startswith("killed, as the system does with a process when memory runs out")
     assert describe_end(-signal.SIGSEGV) == "ended by SIGSEGV"
     assert describe_end(3) == "ended with status 3"
+
+
+def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path):
+    config, out = read_config(small_config), tmp_path / "out"
+    whole = dict(run_comparison(config, out))
+    bounded = config.model_copy(update={"memory_per_worker": PROCESS + 71_500})
+    fitted = {(one.features, one.estimator): one.job.at_once for one in _planned(bounded, tmp_path)}
+    assert fitted["net", "lasso"] == 1 and fitted["plain", "ridge"] == 2  # of two targets
+    run_comparison(bounded, out)
+    assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 0
+    again = run_comparison(bounded, out, force=True)
+    assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 6
+    for name, table in whole.items():
+        pd.testing.assert_frame_equal(again[name], table, rtol=1e-12, atol=1e-12)
+
+
+def _planned(config, scratch: Path) -> list:
+    return plan_blocks(config, load_study(config, scratch), scratch, scratch, config.memory_per_worker)
+
+
+def test_a_memory_that_is_too_small_is_refused_before_anything_is_computed(small_config, tmp_path):
+    arguments = [str(small_config), "--out", str(tmp_path / "out"), "--n-jobs", "1", "--memory-per-worker"]
+    refused = CliRunner().invoke(main, [*arguments, "100 MB"])
+    assert isinstance(refused.exception, ConfigError)
+    said = str(refused.exception)
+    assert "memory_per_worker: 96 MiB are too little for features net, layer 0" in said
+    assert re.search(r"with one target, its process takes about \d+ MiB\. Give that much", said)
+    assert not list((tmp_path / "out" / ".blocks").glob("*.parquet"))
+    wrong = CliRunner().invoke(main, [*arguments, "much"])
+    assert wrong.exit_code == 2 and "'much' is no amount of memory; give one such as 1 GiB" in wrong.output
+
+
+def test_progress_is_told_by_the_work_that_is_done(small_config, tmp_path, capsys):
+    run_comparison(read_config(small_config), tmp_path / "out")
+    last = capsys.readouterr().err.split("\r")[-1]
+    # two targets, three layers, two estimators
+    assert re.search(r"^small: 100%\|.*\| \[\d\d:\d\d<.*, 12 of 12 targets x layers\]", last)
 
 
 # two jobs that never end; the first kills the process that waits for them
