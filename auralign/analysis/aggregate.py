@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
 from .score_arrays import Model, Scores, as_scores
+
+# values of which the median is found by exchanges, whose number grows faster than that of the values
+_FEW = 32
 
 
 class Medians:
@@ -49,11 +53,42 @@ class Medians:
 
 def known_median(values: np.ndarray) -> np.ndarray:
     """Median over the first axis, missing values (NaN) left out, NaN where all are; numpy's nanmedian, but fast."""
+    if values.ndim > 1 and 2 <= len(values) <= _FEW and not np.isnan(values).any():
+        ordered = _ordered(values)
+        return (ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
     ordered = np.sort(values, axis=0)  # NaN last
     count = (~np.isnan(ordered)).sum(axis=0)
     # without values both indices fall on NaN
     middle = [np.take_along_axis(ordered, np.maximum(i, 0)[None], axis=0)[0] for i in ((count - 1) // 2, count // 2)]
     return (middle[0] + middle[1]) / 2
+
+
+def _ordered(values: np.ndarray) -> list[np.ndarray]:
+    """Sort a few values, the first axis, of very many cells: by exchanges of whole rows, a third of the time."""
+    rows = [row.copy() for row in values]
+    spare = np.empty_like(rows[0])
+    for low, high in _exchanges(len(rows)):
+        np.minimum(rows[low], rows[high], out=spare)
+        np.maximum(rows[low], rows[high], out=rows[high])
+        rows[low], spare = spare, rows[low]
+    return rows
+
+
+@cache
+def _exchanges(n: int) -> list[tuple[int, int]]:
+    """List the exchanges of Batcher's odd-even merge sort (Knuth, The Art of Computer Programming 3, 5.2.2 M)."""
+    exchanges = []
+    top = 1 << (n - 1).bit_length() - 1
+    size = top
+    while size:
+        step, start, distance = top, 0, size
+        while True:
+            exchanges += [(i, i + distance) for i in range(n - distance) if i & size == start]
+            if step == size:
+                break
+            distance, step, start = step - size, step // 2, size
+        size //= 2
+    return exchanges
 
 
 def group_targets(

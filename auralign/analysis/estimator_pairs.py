@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
 from .aggregate import known_median
-from .score_arrays import Model, Pivot, Scores, as_scores, read_pivot, split_sizes
+from .score_arrays import Model, Scores, as_scores
 from .standing import MANY_TARGETS
 
 
@@ -16,101 +18,88 @@ def differences_table(scores: Scores | pd.DataFrame, estimators: list[str], metr
 
     Parameters
     ----------
-    scores : Scores, or DataFrame
-        One row per features x layer x target x estimator x split, with `n_train` and `n_test`.
+    scores : Scores or DataFrame
     estimators : list of str
     metric : str
 
     Returns
     -------
     DataFrame or None
-        See `differences_of`; None where there is no other estimator.
+        See `difference_rows`; None where there is no other estimator that shares a feature set with the first.
     """
     first, *others = estimators
-    tables = [paired_differences(scores, first, other, metric) for other in others]
+    tables = [table for other in others for table in difference_rows(scores, first, other, metric)]
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def paired_differences(scores: Scores | pd.DataFrame, a: str, b: str, metric: str) -> pd.DataFrame:
-    """Subtract the scores of estimator b from those of a, in every feature set that has both.
+def paired_differences(scores: pd.DataFrame, a: str, b: str, metric: str) -> pd.DataFrame:
+    """Subtract the scores of estimator b from those of a.
 
     Raises
     ------
     DataError
-        No feature set has both, or not the same layers and targets of both.
+        No feature set has both.
     """
-    scores = as_scores(scores)
-    both = {name: {one.features: one for one in scores.models if one.estimator == name} for name in (a, b)}
-    shared = [name for name in both[a] if name in both[b]]
-    if not shared:
-        known = list(dict.fromkeys(one.estimator for one in scores.models))
-        raise DataError(f"no feature set has scores of both {a!r} and {b!r}; there are {known}.")
-    sizes, each = split_sizes(scores), len(scores.targets) <= MANY_TARGETS
-    tables = []
-    for name in shared:
-        first, second = both[a][name], both[b][name]
-        _refuse_other_layers(first, second)
-        for layer in first.layers:
-            minuend, subtrahend = (read_pivot(scores, own, [metric], layers=[layer]) for own in (first, second))
-            tables.append(differences_of(minuend, subtrahend, metric, *sizes, each))
+    tables = list(difference_rows(scores, a, b, metric))
+    if not tables:
+        raise DataError(f"no feature set has scores of both {a!r} and {b!r}; there are {scores['estimator'].unique()}.")
     return pd.concat(tables, ignore_index=True)
 
 
-def _refuse_other_layers(a: Model, b: Model) -> None:
-    if not np.array_equal(a.layers, b.layers):
-        raise DataError(
-            f"{a.features}: {a.estimator} and {b.estimator} have not the same layers, so that they cannot be paired."
-        )
+def difference_rows(scores: Scores | pd.DataFrame, a: str, b: str, metric: str) -> Iterator[pd.DataFrame]:
+    """Yield the differences a - b in every feature set that has both estimators, those of one layer at a time.
 
-
-def differences_of(
-    a: Pivot, b: Pivot, metric: str, n_train: np.ndarray, n_test: np.ndarray, each: bool
-) -> pd.DataFrame:
-    """Subtract the scores of one estimator from those of another, in all layers of a feature set or some.
-
-    Parameters
-    ----------
-    a, b : Pivot
-        All targets.
-    metric : str
-    n_train, n_test : ndarray of int, shape (n_splits,)
-    each : bool
-        A row per target, instead of the median over targets of each split.
-
-    Returns
-    -------
+    Yields
+    ------
     DataFrame
-        One row per layer, split (and target, else none): `features`, `layer`, `layer_name`, `a`, `b`, `metric`,
-        `target`, `split`, `difference`, `n_targets`, `n_train`, `n_test`.
+        One row per split, and per target of up to 24 of them, else of all together (`target` is missing): `features`,
+        `layer`, `layer_name`, `a`, `b`, `metric`, `target`, `split`, `difference` (of all together the median over the
+        differences of targets), `n_targets`, `n_train`, `n_test`.
 
     Raises
     ------
     DataError
         The two have not the same layers and targets.
     """
-    if not np.array_equal(a.layers, b.layers) or not np.array_equal(a.targets, b.targets):
-        raise DataError(
-            f"{a.features}: {a.estimator} and {b.estimator} have not the same layers and targets, so that they cannot "
-            "be paired."
-        )
-    difference = a.values[metric] - b.values[metric]  # [layers, splits, targets]
-    n_targets = len(a.targets)
+    own_a, own_b = (
+        as_scores(scores[scores["estimator"] == name] if isinstance(scores, pd.DataFrame) else scores)
+        for name in (a, b)
+    )
+    models = {one.features: one for one in own_b.models if one.estimator == b}
+    for first in (one for one in own_a.models if one.estimator == a and one.features in models):
+        second = models[first.features]
+        if not np.array_equal(first.layers, second.layers) or not np.array_equal(own_a.targets, own_b.targets):
+            raise DataError(
+                f"{first.features}: {a} and {b} have not the same layers and targets, so that they cannot be paired."
+            )
+        for number, layer in enumerate(first.layers):
+            of_a, of_b = (
+                own.read(one, [metric], layers=[layer])[metric][0] for own, one in ((own_a, first), (own_b, second))
+            )
+            yield _tabulate(own_a, first, number, of_a - of_b, b, metric)
+
+
+def _tabulate(scores: Scores, one: Model, number: int, difference: np.ndarray, other: str, metric: str) -> pd.DataFrame:
+    """Tabulate the differences of one layer to another estimator, [n_splits, n_targets]."""
+    n_targets = len(scores.targets)
+    each = n_targets <= MANY_TARGETS
     if not each:
-        difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
-    layer, split, target = (axis.ravel() for axis in np.indices(difference.shape))
+        difference = known_median(difference.T)[:, None]
+    split, target = (axis.ravel() for axis in np.indices(difference.shape))
+    together = pd.array([None] * len(split), dtype="string")
     return pd.DataFrame(
         {
-            "features": a.features,
-            "layer": a.layers[layer],
-            "layer_name": a.layer_names[layer],
-            "a": a.estimator,
-            "b": b.estimator,
+            "features": one.features,
+            "layer": one.layers[number],
+            "layer_name": one.layer_names[number],
+            "a": one.estimator,
+            "b": other,
             "metric": metric,
-            "target": a.targets.astype(object)[target] if each else pd.array([None] * len(layer), dtype="string"),
-            "split": split,
+            "target": np.asarray(scores.targets, dtype=object)[target] if each else together,
+            "split": scores.splits[split],
             "difference": difference.ravel(),
             "n_targets": n_targets,
-            "n_train": n_train[split],
-            "n_test": n_test[split],
+            "n_train": scores.n_train[split],
+            "n_test": scores.n_test[split],
         }
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from .aggregate import known_median
-from .score_arrays import Pivot, Scores, TableScores, read_pivot
+from .score_arrays import Model, Scores, as_scores
 from .standing import MANY_TARGETS
 
 COUNTS = ("n_fits", "n_alphas", "n_smallest", "n_largest", "n_infinite", "n_undefined")
+# of one score, read together: layers are taken together as long as they have no more
+MOST_VALUES = 4_000_000
+# a column of ones, beside scores some of which are not there
+THERE = "there"
 
 
 def fits_table(
@@ -21,74 +24,93 @@ def fits_table(
 
     Parameters
     ----------
-    scores : Scores, or DataFrame
-        One row per features x layer x target x estimator x split, with `alpha` and `r2_corr`.
+    scores : Scores or DataFrame
+        With `alpha` and `r2_corr`.
     grids : mapping of str to sequence of float or None
         By estimator, the alphas on offer, where they do not depend on the data.
 
     Returns
     -------
     DataFrame
-        See `count_fits`; a row per target of up to 24 of them.
+        See `fits_rows`.
     """
-    metrics = ["alpha", "r2_corr"]
     if isinstance(scores, pd.DataFrame):
         if "n_fits" in scores:
             return scores
-        # a fit that a table lacks is none that found nothing
-        scores, metrics = TableScores(scores.assign(there=1.0)), [*metrics, "there"]
-    each = len(scores.targets) <= MANY_TARGETS
-    tables = [
-        count_fits(read_pivot(scores, model, metrics, layers=[layer]), (grids or {}).get(model.estimator), each)
-        for model in scores.models
-        for layer in model.layers
-    ]
-    return pd.concat(tables, ignore_index=True)
+        arrays = as_scores(scores)
+        n_layers = sum(len(one.layers) for one in arrays.models)
+        if len(scores) < n_layers * len(arrays.splits) * len(arrays.targets):
+            arrays = as_scores(scores.assign(**{THERE: 1.0}))
+        scores = arrays
+    return pd.concat(fits_rows(scores, grids or {}), ignore_index=True)
 
 
-def count_fits(one: Pivot, grid: Sequence[float] | None, each: bool) -> pd.DataFrame:
-    """Count what the fits of one feature set and estimator chose, in all layers or some.
+def fits_rows(scores: Scores, grids: Mapping[str, Sequence[float] | None]) -> Iterator[pd.DataFrame]:
+    """Yield the rows of fits.parquet, those of one layer and estimator at a time.
 
-    Parameters
-    ----------
-    one : Pivot
-        With `alpha` and `r2_corr` of all targets, and `there`, NaN of fits that were not made, where some were not.
-    grid : sequence of float, or None
-    each : bool
-        A row per target as well, instead of all targets together.
-
-    Returns
-    -------
+    Yields
+    ------
     DataFrame
-        One row per layer, split (and target, else none): `features`, `layer`, `layer_name`, `estimator`, `target`,
-        `split`, `alpha` (median over the targets that have one), `n_fits`; of these `n_alphas` that chose an alpha,
-        `n_smallest` and `n_largest` at an edge of a grid of two or more, `n_infinite`, `n_undefined` without a score.
+        One row per split, and per target of up to 24 of them, else of all together (`target` is missing): `features`,
+        `layer`, `layer_name`, `estimator`, `target`, `split`, `alpha` (median over the targets that have one),
+        `n_fits`; of these `n_alphas` that chose an alpha, `n_smallest` and `n_largest` at an edge of a grid of two or
+        more, `n_infinite`, `n_undefined` without a score.
     """
-    alpha = one.values["alpha"]  # [layers, splits, targets]
-    made = ~np.isnan(one.values["there"]) if "there" in one.values else np.ones(alpha.shape, dtype=bool)
-    nothing = np.zeros(alpha.shape, dtype=bool)
-    edges = (min(grid), max(grid)) if grid is not None and len(grid) > 1 else None
-    flags = {
+    metrics = ["alpha", "r2_corr", *([THERE] if THERE in scores.metrics else [])]
+    together = max(1, MOST_VALUES // (len(scores.splits) * len(scores.targets)))
+    for one in scores.models:
+        for first in range(0, len(one.layers), together):
+            values = scores.read(one, metrics, layers=one.layers[first : first + together])
+            for number in range(len(values["alpha"])):
+                own = {name: of_layer[number] for name, of_layer in values.items()}
+                yield _count(scores, one, first + number, own, grids.get(one.estimator))
+
+
+def _count(
+    scores: Scores, one: Model, number: int, values: dict[str, np.ndarray], grid: Sequence[float] | None
+) -> pd.DataFrame:
+    """Count the fits of one layer; values are [n_splits, n_targets]."""
+    alpha, each = values["alpha"], len(scores.targets) <= MANY_TARGETS
+    made = ~np.isnan(values[THERE]) if THERE in values else np.ones(alpha.shape, dtype=bool)
+    several = grid is not None and len(grid) > 1
+    counts = {
         "n_fits": made,
         "n_alphas": ~np.isnan(alpha),
-        "n_smallest": nothing if edges is None else np.isclose(alpha, edges[0], rtol=1e-9),
-        "n_largest": nothing if edges is None else np.isclose(alpha, edges[1], rtol=1e-9),
+        "n_smallest": _near(alpha, min(grid)) if grid is not None and several else np.zeros(alpha.shape, dtype=bool),
+        "n_largest": _near(alpha, max(grid)) if grid is not None and several else np.zeros(alpha.shape, dtype=bool),
         "n_infinite": np.isinf(alpha),
-        "n_undefined": made & np.isnan(one.values["r2_corr"]),
+        "n_undefined": made & np.isnan(values["r2_corr"]),
     }
-    n_layers, n_splits, n_targets = alpha.shape
-    n_rows = n_targets if each else 1
-    middle = alpha if each else known_median(np.moveaxis(alpha, 2, 0))[..., None]
-    layer, split, target = (axis.ravel() for axis in np.indices((n_layers, n_splits, n_rows)))
+    middle = alpha
+    if not each:
+        counts = {name: flags.sum(axis=1, keepdims=True) for name, flags in counts.items()}
+        middle = _median(alpha, counts["n_alphas"])
+    split, target = (axis.ravel() for axis in np.indices(middle.shape))
     head = {
         "features": one.features,
-        "layer": one.layers[layer],
-        "layer_name": one.layer_names[layer],
+        "layer": one.layers[number],
+        "layer_name": one.layer_names[number],
         "estimator": one.estimator,
-        "target": one.targets.astype(object)[target] if each else pd.array([None] * len(layer), dtype="string"),
-        "split": split,
+        "target": np.asarray(scores.targets, dtype=object)[target] if each else _missing(len(split)),
+        "split": scores.splits[split],
         "alpha": middle.ravel(),
     }
-    counts = {name: (flag if each else flag.sum(axis=2, keepdims=True)).ravel() for name, flag in flags.items()}
-    table = pd.DataFrame(head | {name: count.astype(np.int64) for name, count in counts.items()})
+    table = pd.DataFrame(head | {name: own.ravel().astype(np.int64) for name, own in counts.items()})
     return table[table["n_fits"] > 0].reset_index(drop=True)
+
+
+def _near(values: np.ndarray, value: float) -> np.ndarray:
+    """Whether values are a value but for rounding, as `numpy.isclose` tells it with rtol 1e-9, in less time."""
+    return (values == value) | (np.abs(values - value) <= 1e-8 + 1e-9 * abs(value))
+
+
+def _median(values: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Median over the last axis of the known values, of which there are `count`; NaN where there is none."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    low, high = (np.take_along_axis(ordered, np.maximum(place, 0), axis=1) for place in ((count - 1) // 2, count // 2))
+    return (low + high) / 2
+
+
+def _missing(n: int) -> pd.arrays.StringArray:
+    """Make a column of text in which nothing is."""
+    return pd.array([None] * n, dtype="string")

@@ -13,8 +13,7 @@ import pandas as pd
 
 from ..errors import DataError
 from .aggregate import group_targets, known_median
-from .chosen import Chosen, ChosenScores, chosen_scores
-from .layer_rules import RULES, Choice, at_chosen, choose
+from .layer_rules import RULES, Choice, choose
 from .score_arrays import Model, Scores, as_scores
 
 
@@ -64,7 +63,7 @@ def published_choice(
 
 
 def nested_choice(
-    scores: Scores | pd.DataFrame | ChosenScores,
+    scores: Scores | pd.DataFrame,
     metric: str = "r2_corr",
     targets: pd.DataFrame | None = None,
     by: list[str] | None = None,
@@ -93,14 +92,7 @@ def nested_choice(
     ------
     DataError
     """
-    if isinstance(scores, ChosenScores):
-        models = chosen_scores(scores, [metric], dev).models
-        groups = _groups(models[0].targets, targets, by)
-        table = pd.concat(
-            [_tabulate(one, metric, at_chosen(one, metric), *groups) for one in models], ignore_index=True
-        )
-    else:
-        table = _by_rule(as_scores(scores), "nested", metric, targets, by, dev)
+    table = _by_rule(as_scores(scores), "nested", metric, targets, by, dev)
     return table.drop(columns=["score_std", "score_sem"])
 
 
@@ -307,7 +299,7 @@ def _by_rule(
 
 
 def _tabulate(
-    one: Model | Chosen, metric: str, choice: Choice, labels: pd.DataFrame, members: list[np.ndarray] | None
+    one: Model, metric: str, choice: Choice, labels: pd.DataFrame, members: list[np.ndarray] | None
 ) -> pd.DataFrame:
     """Summarise the choices of one model by group of targets."""
     n_layers = len(one.layers)

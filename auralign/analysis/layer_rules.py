@@ -8,7 +8,6 @@ from itertools import combinations, product
 import numpy as np
 
 from .aggregate import known_median
-from .chosen import Chosen
 from .half_split import N_DRAWS, Halves, halves_of
 from .nested_layers import at_position, best_position
 from .score_arrays import Model, Scores
@@ -85,11 +84,6 @@ def _naive(values: np.ndarray) -> Choice:
     medians = np.minimum(known_median(np.moveaxis(values, 1, 0)), 1.0)  # [layers, targets]
     position = best_position(medians)
     return Choice(at_position(medians, position)[None], position[None] + 1)
-
-
-def at_chosen(one: Chosen, metric: str) -> Choice:
-    """Take the median over splits of the scores at layers that are chosen already."""
-    return Choice(np.minimum(known_median(one.values[metric]), 1.0)[None], one.position + 1)
 
 
 def _nested(values: np.ndarray, position: np.ndarray) -> Choice:

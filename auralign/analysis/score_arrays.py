@@ -7,7 +7,8 @@ one target at a time goes through `Scores.parts`, what needs all targets goes th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -121,6 +122,28 @@ class Scores(ABC):
         known = [f"{one.features}, {one.estimator}" for one in self.models]
         raise DataError(f"there are no scores of {features}, {estimator}; there are {known}.")
 
+    def of(self, features: str | None = None, estimator: str | None = None, without: Collection[str] = ()) -> Scores:
+        """Return the scores of one feature set, one estimator, or all feature sets but some.
+
+        Raises
+        ------
+        DataError
+            There are none.
+        """
+        kept = [
+            one
+            for one in self.models
+            if features in (None, one.features) and estimator in (None, one.estimator) and one.features not in without
+        ]
+        if not kept:
+            wanted = {"features": features, "estimator": estimator}
+            named = " and ".join(f"{key} {value!r}" for key, value in wanted.items() if value is not None)
+            known = [f"{one.features}, {one.estimator}" for one in self.models]
+            raise DataError(f"there are no scores of {named or 'other feature sets'}; there are {known}.")
+        some = copy(self)
+        some.models = kept
+        return some
+
     def need(self, metrics: Iterable[str]) -> None:
         """Refuse metrics that there are not, as `DataError`."""
         absent = [metric for metric in metrics if metric not in self.metrics]
@@ -223,43 +246,6 @@ class TableScores(Scores):
             flat[cell] = self._table[metric].to_numpy(dtype=float)[rows]
             values[metric] = flat.reshape(shape)[wanted, :, self.own(targets)]
         return values
-
-
-@dataclass(frozen=True)
-class Pivot:
-    """Scores of one feature set and estimator, read as arrays.
-
-    Attributes
-    ----------
-    features, estimator : str
-    layers, layer_names : ndarray, shape (n_layers,)
-        Ascending.
-    targets : ndarray, shape (n_targets,)
-        Names.
-    values : dict of str to ndarray, shape (n_layers, n_splits, n_targets)
-        By metric; NaN where there is none.
-    """
-
-    features: str
-    estimator: str
-    layers: np.ndarray
-    layer_names: np.ndarray
-    targets: np.ndarray
-    values: dict[str, np.ndarray]
-
-
-def read_pivot(
-    scores: Scores,
-    model: Model,
-    metrics: Sequence[str],
-    targets: slice | None = None,
-    layers: Sequence[int] | None = None,
-) -> Pivot:
-    """Read some scores of one model, with what they are of; parameters as of `Scores.read`."""
-    wanted = slice(None) if layers is None else np.searchsorted(model.layers, layers)
-    values = scores.read(model, list(dict.fromkeys(metrics)), targets, layers)
-    names = scores.targets[scores.own(targets)]
-    return Pivot(model.features, model.estimator, model.layers[wanted], model.layer_names[wanted], names, values)
 
 
 def split_sizes(scores: Scores | pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,9 @@ from scipy.stats import t as student_t
 
 from ..inference.statistics import corrected_interval
 from .aggregate import known_median, over_subjects
-from .chosen import Chosen, ChosenScores, chosen_scores
 from .layer_choice import nested_choice
+from .nested_layers import at_position, best_position
+from .score_arrays import Scores, as_scores
 
 # more targets than this are summarised by their median
 MANY_TARGETS = 24
@@ -18,20 +19,29 @@ FEWEST_SUBJECTS = 5
 
 
 @dataclass(frozen=True)
-class Nested(Chosen):
-    """One feature set and estimator at chosen layers, read beside others.
+class Nested:
+    """One feature set and estimator, by split and target at the layer with the highest `r2_dev` (the first of equals).
 
     Attributes
     ----------
-    features, estimator, layers, layer_names, targets, position
-        As of `Chosen`.
+    features, estimator : str
+    targets, layers, layer_names : ndarray
     values : dict of str to ndarray, shape (n_splits, n_targets)
         By metric. At most 1: a noise-corrected score above 1 is owed to the error of the reliabilities. NaN where there
         is no score, or no layer to choose.
+    position : ndarray, shape (n_splits, n_targets)
+        Of the chosen layer in `layers`, -1 where there is none.
     complete : ndarray of bool, shape (n_targets,)
         Targets with a score in every split, in all feature sets of this estimator.
     """
 
+    features: str
+    estimator: str
+    targets: np.ndarray
+    layers: np.ndarray
+    layer_names: np.ndarray
+    values: dict[str, np.ndarray]
+    position: np.ndarray
     complete: np.ndarray
 
     def over_targets(self, metric: str) -> np.ndarray:
@@ -51,15 +61,15 @@ class Nested(Chosen):
         return counts / max(counts.sum(), 1)
 
 
-def nested_values(scores: pd.DataFrame | ChosenScores, metrics: list[str]) -> list[Nested]:
+def nested_values(scores: Scores | pd.DataFrame, metrics: list[str]) -> list[Nested]:
     """Read the scores of every feature set and estimator at the layer that each split's development stimuli choose.
 
     Parameters
     ----------
-    scores : DataFrame or ChosenScores
-        One row per features x layer x target x estimator x split, with `r2_dev`; or what was chosen of them.
+    scores : Scores or DataFrame
+        One row per features x layer x target x estimator x split, with `r2_dev`.
     metrics : list of str
-        Columns of `scores`; the first decides which targets are complete.
+        The first decides which targets are complete.
 
     Returns
     -------
@@ -71,17 +81,26 @@ def nested_values(scores: pd.DataFrame | ChosenScores, metrics: list[str]) -> li
     DataError
         The scores lack a column or are empty.
     """
-    models = chosen_scores(scores, list(dict.fromkeys(metrics))).models
+    scores = as_scores(scores)
+    shape, read = (len(scores.splits), len(scores.targets)), []
+    for one in scores.models:
+        values, position = {metric: np.empty(shape) for metric in metrics}, np.empty(shape, dtype=np.int16)
+        for part in scores.parts:
+            own = scores.read(one, [*metrics, "r2_dev"], part)
+            position[:, part] = best_position(own["r2_dev"])
+            for metric in metrics:
+                values[metric][:, part] = np.minimum(at_position(own[metric], position[:, part]), 1.0)
+        read.append((one, values, position))
     complete: dict[str, np.ndarray] = {}
-    for one in models:
-        own = np.isfinite(one.values[metrics[0]]).all(axis=0)
-        complete[one.estimator] = complete.get(one.estimator, True) & own
+    for one, values, _ in read:
+        known = np.isfinite(values[metrics[0]]).all(axis=0)
+        complete[one.estimator] = complete.get(one.estimator, True) & known
     return [
         Nested(
-            one.features, one.estimator, one.layers, one.layer_names, one.targets,
-            {metric: np.minimum(one.values[metric], 1.0) for metric in metrics}, one.position, complete[one.estimator],
+            one.features, one.estimator, scores.targets, one.layers, one.layer_names, values, position,
+            complete[one.estimator],
         )
-        for one in models
+        for one, values, position in read
     ]  # fmt: skip
 
 
@@ -116,7 +135,7 @@ def mean_over_splits(
 
 
 def nested_by_subject(
-    scores: pd.DataFrame | ChosenScores, metric: str, targets: pd.DataFrame, subject: str = "subject"
+    scores: Scores | pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject"
 ) -> pd.DataFrame:
     """Median over each subject's targets of the median over splits at nested layers (`nested_choice`).
 

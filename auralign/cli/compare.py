@@ -41,7 +41,8 @@ def main(
     """
     from ..config.reading import read_config
     from ..errors import ConfigError
-    from ..runs.compare import available_cores, run_comparison
+    from ..runs.compare import run_comparison
+    from ..runs.cores import available_cores
 
     comparison = read_config(config)
     if memory_per_worker is not None:

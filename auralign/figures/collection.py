@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..analysis.chosen import ChosenScores
 from ..analysis.layer_choice import nested_choice
+from ..analysis.score_arrays import Scores
 from ..analysis.series import early_steps, training_series
 from ..analysis.standing import FEWEST_SUBJECTS, nested_values
 from ..extras import require
-from ..runs.predictions import stimulus_predictions
 from ..runs.results import Results
 from .alphas import alphas
 from .depth import best_layer_by_region
@@ -86,7 +85,7 @@ def all_figures(
 def _of_encoding(results: Results, wanted: Wanted) -> Iterator[FigureOf]:
     roles, looks, vertices = wanted.roles, wanted.looks, wanted.vertices
     early = early_steps(results.features)
-    summary, chosen = _without_early_steps(results.summary, results), results.chosen.only(without=early)
+    summary, chosen = _without_early_steps(results.summary, results), results.chosen.of(without=early)
     depths = _without_early_steps(results.layer_names, results).groupby("features")["layer"].nunique()
     n_targets = results.n_targets
     metric = results.metric
@@ -163,7 +162,7 @@ def _unique(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
             yield unique_variance(table, estimator, without, results.level, looks)
 
 
-def _maps(results: Results, scores: ChosenScores, metric: str, vertices: pd.DataFrame | None) -> Iterator[FigureOf]:
+def _maps(results: Results, scores: Scores, metric: str, vertices: pd.DataFrame | None) -> Iterator[FigureOf]:
     targets = results.targets
     if not {"x", "y"} <= set(targets.columns):
         return
@@ -214,8 +213,10 @@ def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
                 yield selection_agreement(selection, estimator, across)
 
 
-def _predictions(results: Results, scores: ChosenScores) -> FigureOf:
+def _predictions(results: Results, scores: Scores) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
+    from ..runs.predictions import stimulus_predictions  # brings along all that fits models
+
     nested = nested_values(scores, [results.metric])
     means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
     features, estimator = max(means, key=lambda model: means[model])

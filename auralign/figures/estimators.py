@@ -1,6 +1,7 @@
 """Two estimators beside each other: scores per layer, and their paired differences."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.aggregate import known_median
 from ..analysis.estimator_pairs import paired_differences
-from ..analysis.score_arrays import as_scores, read_pivot, split_sizes
+from ..analysis.score_arrays import as_scores
 from ..inference.statistics import corrected_interval
 from ..wording import counted, listed
 from .heads import estimator_panels, finish_curves, looks_of, median_name, named_by, of_many, target_panels
@@ -148,11 +149,12 @@ def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
         `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`; of more than 12 targets of
         their median.
     """
-    sizes, tables = split_sizes(pairs), []
-    n_all = int(pairs["n_targets"].max())
-    read = as_scores(pairs.assign(estimator="", target=pairs["target"].fillna(median_name(n_all))))
-    for one in (read_pivot(read, model, ["difference"]) for model in read.models):
-        difference, targets, n_targets = one.values["difference"], list(one.targets), 1  # [layers, splits, targets]
+    n_all, tables = int(pairs["n_targets"].max()), []
+    scores = as_scores(pairs.assign(estimator="", target=pairs["target"].fillna(median_name(n_all))))
+    sizes = scores.n_train, scores.n_test
+    for one in scores.models:
+        difference = scores.read(one, ["difference"])["difference"]  # [layers, splits, targets]
+        targets, n_targets = list(scores.targets), 1
         if n_all > MAX_PANELS:
             if len(targets) > 1:
                 difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
@@ -160,11 +162,8 @@ def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
         n_layers, n_splits, _ = difference.shape
         flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
         low, high = corrected_interval(flat, *sizes, level)
-        table: dict = {
-            "target": targets * n_layers,
-            "features": one.features,
-            "layer": np.repeat(one.layers, len(targets)),
-        }
+        table: dict[str, Any] = {"target": targets * n_layers, "features": one.features}
+        table["layer"] = np.repeat(one.layers, len(targets))
         table |= {"difference": flat.mean(axis=0), "low": low, "high": high, "n_splits": n_splits}
         tables.append(pd.DataFrame(table | {"n_targets": n_targets}))
     return pd.concat(tables, ignore_index=True)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..analysis.chosen import ChosenScores, chosen_scores
+from ..analysis.score_arrays import Scores, as_scores
 from ..errors import DataError
 from ..wording import counted
 from .layer_axis import LayerAxis
@@ -44,17 +44,17 @@ def rows_of(table: pd.DataFrame, what: str = "scores", **values: str) -> pd.Data
     return own
 
 
-def chosen_of(scores: pd.DataFrame | ChosenScores, estimator: str, metric: str) -> ChosenScores:
-    """Take the scores of an estimator at the layers chosen inside the development stimuli.
+def scores_of(scores: Scores | pd.DataFrame, estimator: str) -> Scores:
+    """Take the scores of one estimator.
 
     Raises
     ------
     DataError
         There are none.
     """
-    if isinstance(scores, ChosenScores):
-        return scores.only(estimator=estimator)
-    return chosen_scores(rows_of(scores, estimator=estimator), [metric])
+    return as_scores(rows_of(scores, estimator=estimator) if isinstance(scores, pd.DataFrame) else scores).of(
+        estimator=estimator
+    )
 
 
 def of_many(n_targets: int, words: str) -> str:

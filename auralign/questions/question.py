@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .block import Block
 
 # by name, where the question is: read when it is asked, so that none costs the others the time of its imports
-QUESTIONS = {"encoding": "auralign.questions.encoding.plan:EncodingQuestion"}
+QUESTIONS = {"encoding": "auralign.questions.encoding.asked:EncodingQuestion"}
 
 OptionsT = TypeVar("OptionsT", bound=Inputs)
 

@@ -16,7 +16,7 @@ ALL_LAYERS = "all"
 
 def recovered(results: Results) -> Group | None:
     """Say of synthetic responses which were recovered: one finding per verdict."""
-    table = recovery(results)
+    table = results.once(recovery)
     if table is None:
         return None
     findings = []

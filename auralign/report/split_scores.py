@@ -147,13 +147,20 @@ class SplitScores:
 
     def by_target(self) -> list[Best]:
         """Return every target, feature set and estimator; nothing where targets are many."""
-        if self.many:
-            return []
-        names = dict.fromkeys(self.results.summary["target"])
-        return [self._best(one, target) for target in names for one in self._nested.values()]
+        return list(self._by_target)
 
     def overall(self) -> list[Best]:
         """Return every feature set and estimator, over all targets."""
+        return list(self._overall)
+
+    @cached_property
+    def _by_target(self) -> list[Best]:
+        if self.many:
+            return []
+        return [self._best(one, target) for target in self.results.targets["target"] for one in self._nested.values()]
+
+    @cached_property
+    def _overall(self) -> list[Best]:
         return [self._best(one, None) for one in self._nested.values()]
 
     def _best(self, one: Nested, target: str | None) -> Best:

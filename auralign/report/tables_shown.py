@@ -66,7 +66,7 @@ def _headline(results: Results, splits: SplitScores) -> Shown:
 
 
 def _recovery(results: Results) -> Shown | None:
-    table = recovery(results)
+    table = results.once(recovery)
     if table is None:
         return None
     note = (

@@ -221,8 +221,3 @@ def _write(made: Made, out: Path, scratch: Path) -> None:
 
 def _features_metadata(study: Study) -> dict[str, dict]:
     return {name: next(iter(layers.values())).metadata for name, layers in study.features.items()}
-
-
-def available_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

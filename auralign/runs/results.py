@@ -2,24 +2,28 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from ..analysis.chosen import ChosenScores, chosen_scores, read_nested
+from ..analysis.chosen import ChosenScores
 from ..analysis.estimator_pairs import paired_differences
 from ..analysis.fits import fits_table
+from ..analysis.score_arrays import Scores, as_scores
 from ..errors import DataError
 from ..estimators.record import recorded
 from ..questions import measures as long_table
 from ..questions.question import TableFile, get_question
-from ..scoring.metrics import METRICS, primary_metric
+from ..scoring.metrics import primary_metric
 from .provenance import refuse_unknown
 from .result_tables import check_columns, read_table, refuse_missing, tables_of
+
+T = TypeVar("T")
 
 # columns of the summary that are results, not metadata of the target; so are those that end in _median or _sd
 RESULT_COLUMNS = ("features", "layer", "layer_name", "estimator", "r2_corr_half_split", "n_splits")
@@ -41,6 +45,7 @@ class Results:
     folder: Path
     provenance: dict
     _read: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _made: dict[Callable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Say in one line what the results are of."""
@@ -117,6 +122,12 @@ class Results:
                 "auralign run <config>"
             )
         return found
+
+    def once(self, make: Callable[["Results"], T]) -> T:
+        """Return what a function makes of these results; it is called the first time alone."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
 
     def _path(self, table: str) -> Path:
         if table not in self._tables:
@@ -198,11 +209,11 @@ class Results:
         return 1.0 - self.provenance["config"]["fdr"]
 
     @cached_property
-    def chosen(self) -> ChosenScores:
-        """Scores at the layers that the development stimuli choose: of nested.parquet, else made of the scores."""
+    def chosen(self) -> Scores:
+        """Scores of which those at layers chosen by `r2_dev` are known: of nested.parquet, else all scores."""
         if self._is_compact("nested"):
-            return read_nested(self.need("nested"), self.layer_names)
-        return chosen_scores(self.scores, [metric for metric in METRICS if metric in self.scores])
+            return ChosenScores(self.need("nested"), self.layer_names)
+        return as_scores(self.scores)
 
     @cached_property
     def fits(self) -> pd.DataFrame:

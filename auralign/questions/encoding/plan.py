@@ -1,4 +1,4 @@
-"""Encoding as a question: what is checked and planned before anything is computed, and what is made of the blocks."""
+"""The plan of encoding: what is checked and planned before anything is computed, and what is made of the blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...inputs.arrays import StoredArray
 from ...inputs.lazy_arrays import store_means, store_responses
 from ...inputs.study import Study
 from ..preparation import preparation_of
-from ..question import Place, Plan, Question
+from ..question import Place, Plan
 from . import measures
 from .above_chance import above_chance, untested
 from .block_tables import BlockTables
@@ -28,7 +28,6 @@ from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
 from .parts import target_parts
 from .summary import describe_targets, edge_warnings
-from .table_files import TABLES
 from .tables import EncodingTables
 
 
@@ -122,38 +121,6 @@ class EncodingPlan(Plan[Encoding]):
             "estimators": {label: describe(estimator) for label, estimator in self.options.estimators.items()},
             "engines": {planned.estimator: planned.job.engine for planned in self.planned},
         }
-
-
-class EncodingQuestion(Question[Encoding]):
-    """How well does every layer predict every response?"""
-
-    name = "encoding"
-    options = Encoding
-    tables = TABLES
-    measures = measures.MEASURES
-    modules = ("auralign.questions.encoding.blocks",)
-    # where two alphas predict alike, rounding chooses between them
-    choices = ("alpha", "params")
-
-    def needs_categories(self, options: Encoding) -> bool:
-        """Tell whether stimuli are permuted within categories."""
-        return options.needs_categories
-
-    def plan(self, options: Encoding, study: Study, place: Place) -> EncodingPlan:
-        """Check estimators, tests and hypotheses against the study, and plan its blocks."""
-        return EncodingPlan(options, study, place)
-
-    def older_measures(
-        self, get: Callable[[str], pd.DataFrame | None]
-    ) -> tuple[tuple[str, ...], Iterator[pd.DataFrame]] | None:
-        """Make measures of the tables of a folder of an earlier version."""
-        scores, summary, chance = (get(name) for name in ("scores", "summary", "above_chance"))
-        if scores is None or summary is None:
-            return None
-        targets = summary.drop_duplicates("target").reset_index(drop=True)
-        dims = measures.target_dims(targets)
-        made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
-        return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made
 
 
 def plan_blocks(

@@ -15,7 +15,7 @@ TABLES = {
     ),
     "nested": TableFile(
         "nested.parquet",
-        "features estimator target split layer layer_name r2_corr n_train n_test",
+        "features estimator target split layer layer_name r2_dev r2_corr n_train n_test",
         _COMPARE,
     ),
     "fits": TableFile(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.aggregate import Medians, by_region, by_subject
-from ...analysis.chosen import nested_tables
+from ...analysis.chosen import nested_rows
 from ...analysis.estimator_pairs import differences_table
 from ...analysis.fits import fits_table
 from ...analysis.half_split import halves_of
@@ -111,7 +111,7 @@ class EncodingTables:
 
     def _nested(self) -> Path:
         with open_row_groups(self._path("nested"), ("split", "layer", "n_train", "n_test")) as file:
-            for part in nested_tables(self._scores):
+            for part in nested_rows(self._scores):
                 file.write(part)
         return self._path("nested")
 

@@ -101,6 +101,15 @@ def test_known_median_equals_numpys():
     np.testing.assert_array_equal(known_median(values), np.nanmedian(values, axis=0))
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 9, 10, 16, 31, 32, 33])
+def test_medians_of_few_and_of_many_values_are_those_of_numpy(n):
+    values = np.random.default_rng(n).standard_normal((n, 3, 200)).round(1)
+    values[0, 0, 0], values[-1, 0, 1] = np.inf, -np.inf
+    before = values.copy()
+    np.testing.assert_array_equal(known_median(values), np.median(values, axis=0))
+    np.testing.assert_array_equal(values, before)
+
+
 # --- subjects -------------------------------------------------------------------------------------------------------
 
 

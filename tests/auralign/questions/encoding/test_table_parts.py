@@ -17,8 +17,8 @@ from auralign.errors import AuralignError, DataError
 from auralign.estimators.lasso import Lasso
 from auralign.estimators.ridge import Ridge
 from auralign.questions.encoding import block_tables, parts
+from auralign.questions.encoding.asked import EncodingQuestion
 from auralign.questions.encoding.block_tables import BlockTables
-from auralign.questions.encoding.plan import EncodingQuestion
 from auralign.questions.encoding.summary import summarise
 from auralign.questions.encoding.tables import EncodingTables
 from auralign.runs.making import make_tables
