@@ -47,12 +47,16 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end(self._all)
+        self.stop()
 
     def start(self, n_processes: int) -> None:
         """Start processes until there are so many, without waiting for them."""
         for _ in range(n_processes - len(self._all)):
             self._all.append(_Process(self.modules))
+
+    def stop(self) -> None:
+        """End all processes; a later `run` starts new ones."""
+        self._end(self._all)
 
     def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
         """Yield `function(job)` of every job as it comes; the jobs are begun in their order.

@@ -32,6 +32,9 @@ class Workers(Protocol):
     def start(self, n_processes: int) -> None:
         """Start so many processes already now, in the background, where there are any to start."""
 
+    def stop(self) -> None:
+        """End the processes, whose memory others need; a later `run` starts them again."""
+
 
 @contextlib.contextmanager
 def open_workers(
@@ -83,6 +86,9 @@ class _Here:
     def start(self, n_processes: int) -> None:
         """Nothing is started."""
 
+    def stop(self) -> None:
+        """Nothing ends."""
+
 
 class _Cluster:
     """The workers of a dask cluster: every job is a task of its scheduler, which gives a lost one to another worker."""
@@ -113,6 +119,9 @@ class _Cluster:
 
     def start(self, n_processes: int) -> None:
         """The workers are there already, or come when their cluster starts them."""
+
+    def stop(self) -> None:
+        """The workers are others' as well."""
 
 
 def _lost(job: Any, error: Any) -> WorkerLost:

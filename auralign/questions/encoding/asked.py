@@ -24,6 +24,7 @@ class EncodingQuestion(Question[Encoding]):
     options = Encoding
     tables = TABLES
     measures = measures.MEASURES
+    modules = ("auralign.questions.encoding.blocks",)
     # where two alphas predict alike, rounding chooses between them
     choices = ("alpha", "params")
 
