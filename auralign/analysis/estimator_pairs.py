@@ -51,8 +51,8 @@ def paired_differences(scores: Scores | pd.DataFrame, a: str, b: str, metric: st
         first, second = both[a][name], both[b][name]
         _refuse_other_layers(first, second)
         for layer in first.layers:
-            read = (read_pivot(scores, model, [metric], layers=[layer]) for model in (first, second))
-            tables.append(differences_of(*read, metric, *sizes, each))
+            minuend, subtrahend = (read_pivot(scores, own, [metric], layers=[layer]) for own in (first, second))
+            tables.append(differences_of(minuend, subtrahend, metric, *sizes, each))
     return pd.concat(tables, ignore_index=True)
 
 

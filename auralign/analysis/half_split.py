@@ -29,8 +29,11 @@ def half_split(scores: np.ndarray, halves: np.ndarray | None = None) -> np.ndarr
     if n_splits % 2:
         return np.full(n_targets, np.nan)
     reads = ~(draw_halves(n_splits, n_targets)[:, 0] if halves is None else halves)  # [draws, targets, splits]
-    medians = [np.median(scores.T[read].reshape(n_targets, n_splits // 2), axis=1) for read in reads]
-    return np.mean(medians, axis=0)
+    # target by target along the memory: the same to the last digit however many targets there are
+    medians = np.empty((n_targets, N_DRAWS))
+    for draw, read in enumerate(reads):
+        medians[:, draw] = np.median(scores.T[read].reshape(n_targets, n_splits // 2), axis=1)
+    return medians.mean(axis=1)
 
 
 class Halves:

@@ -316,20 +316,23 @@ def _tabulate(
     counts = _counts(choice.position, n_layers, members)  # [layers, groups]
     most, total = counts.argmax(axis=0), counts.sum(axis=0)
     chosen = total > 0
-    table = _headed(labels, features=one.features, estimator=one.estimator, metric=metric)
-    table["score"] = score.mean(axis=0)
-    table["score_std"] = score.std(axis=0, ddof=1) if len(score) > 1 else np.nan
-    table["score_sem"] = table["score_std"] / np.sqrt(len(score))
-    table["pos"] = pos.mean(axis=0)
-    table["rel_pos"] = (table["pos"] - 1) / (n_layers - 1) if n_layers > 1 else np.nan
-    # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
-    table["layer"] = pd.Series(one.layers[most], dtype="Int64").where(chosen)
-    table["layer_name"] = np.where(chosen, one.layer_names[most], np.array(None))
-    table["layer_share"] = np.divide(counts.max(axis=0), total, out=np.full(len(table), np.nan), where=chosen)
-    table["n_layers"] = n_layers
+    spread = score.std(axis=0, ddof=1) if len(score) > 1 else np.full(score.shape[1], np.nan)
     some = (choice.position > 0).any(axis=0)
-    table["n_targets"] = some.astype(int) if members is None else [int(some[own].sum()) for own in members]
-    return table
+    columns = {
+        "score": score.mean(axis=0),
+        "score_std": spread,
+        "score_sem": spread / np.sqrt(len(score)),
+        "pos": pos.mean(axis=0),
+        "rel_pos": (pos.mean(axis=0) - 1) / (n_layers - 1) if n_layers > 1 else np.nan,
+        # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
+        "layer": pd.Series(one.layers[most], dtype="Int64").where(chosen),
+        "layer_name": np.where(chosen, one.layer_names[most], np.array(None)),
+        "layer_share": np.divide(counts.max(axis=0), total, out=np.full(len(total), np.nan), where=chosen),
+        "n_layers": n_layers,
+        "n_targets": some.astype(int) if members is None else [int(some[own].sum()) for own in members],
+    }
+    head = _headed(labels, features=one.features, estimator=one.estimator, metric=metric)
+    return pd.concat([head, pd.DataFrame(columns)], axis=1)
 
 
 def _side_by_side(naive: pd.DataFrame, published: pd.DataFrame, nested: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -193,7 +194,8 @@ class _Values:
             own = self._scores.own(part)
             rows = np.flatnonzero((self._targets >= own.start) & (self._targets < own.stop))
             if len(rows):
-                yield rows, *(self._read(self._pairs.iloc[rows], rows, side, own) for side in ("a", "b"))
+                pairs = self._pairs.iloc[rows]
+                yield rows, self._read(pairs, rows, "a", own), self._read(pairs, rows, "b", own)
 
     def _read(self, pairs: pd.DataFrame, rows: np.ndarray, side: str, part: slice) -> np.ndarray:
         # row by row along the memory: the same to the last digit however many rows there are
@@ -226,10 +228,10 @@ class _Values:
         return labels
 
 
-def _tested(values: _Values, n_rows: int, sizes: tuple[np.ndarray, np.ndarray], fdr: float) -> dict[str, np.ndarray]:
+def _tested(values: _Values, n_rows: int, sizes: tuple[np.ndarray, np.ndarray], fdr: float) -> dict[str, Any]:
     """Test every pair over splits: the columns of the table that are numbers."""
     numbers = ("difference", "t", "p", "low", "high", "effect", "a_mean", "b_mean")
-    found: dict[str, np.ndarray] = {name: np.empty(n_rows) for name in numbers}
+    found: dict[str, Any] = {name: np.empty(n_rows) for name in numbers}
     for rows, a, b in values.parts():
         t, df, p = corrected_ttest(a - b, *sizes)
         low, high = corrected_interval(a - b, *sizes, 1.0 - fdr)

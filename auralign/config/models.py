@@ -15,8 +15,14 @@ from ..questions.question import get_question
 TASK = "encoding"
 
 
-def _bytes(value: Any) -> int:
-    """Read an amount of memory, `1 GiB`, `800 MB` or a number of bytes."""
+def memory_bytes(value: Any) -> int:
+    """Read an amount of memory, `1 GiB`, `800 MB` or a number of bytes.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
     try:
         if isinstance(value, bool):
             raise ValueError
@@ -28,7 +34,7 @@ def _bytes(value: Any) -> int:
     return n_bytes
 
 
-Memory = Annotated[int, BeforeValidator(_bytes)]
+Memory = Annotated[int, BeforeValidator(memory_bytes)]
 Retries = Annotated[int, Field(ge=0)]
 
 

@@ -160,7 +160,11 @@ def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
         n_layers, n_splits, _ = difference.shape
         flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
         low, high = corrected_interval(flat, *sizes, level)
-        table = {"target": targets * n_layers, "features": one.features, "layer": np.repeat(one.layers, len(targets))}
+        table: dict = {
+            "target": targets * n_layers,
+            "features": one.features,
+            "layer": np.repeat(one.layers, len(targets)),
+        }
         table |= {"difference": flat.mean(axis=0), "low": low, "high": high, "n_splits": n_splits}
         tables.append(pd.DataFrame(table | {"n_targets": n_targets}))
     return pd.concat(tables, ignore_index=True)

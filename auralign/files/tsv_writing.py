@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_SPECIAL = re.compile('[\t\r\n"]')
 # rows that are text at a time
 ROWS_AT_ONCE = 65_536
 
@@ -20,7 +22,7 @@ class TsvFile:
     """A table of text that is being written; see `open_tsv`."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self._columns = file, None
+        self._file, self._columns = file, list[str]()
 
     def write(self, table: pd.DataFrame) -> None:
         """Write some rows, before the first ones the names of the columns.
@@ -28,9 +30,9 @@ class TsvFile:
         Numbers are written with as few digits as are read back to the same number, missing values as nothing, text in
         quotes where it has to be: letter by letter as `DataFrame.to_csv(sep="\\t", index=False)` does.
         """
-        if self._columns is None:
-            self._columns = list(table.columns)
-            self._file.write(("\t".join(_quoted(str(name)) for name in self._columns) + "\n").encode())
+        if not self._columns:
+            self._columns = [_quoted(str(name)) for name in table.columns]
+            self._file.write(("\t".join(self._columns) + "\n").encode())
         for start in range(0, len(table), ROWS_AT_ONCE):
             rows = table.iloc[start : start + ROWS_AT_ONCE]
             columns = [_text(rows.iloc[:, number]) for number in range(rows.shape[1])]
@@ -98,6 +100,8 @@ def _numbers(values: np.ndarray) -> pa.Array:
 
 def _quoted(text: str) -> str:
     """Quote a text where it has to be."""
+    if not _SPECIAL.search(text):
+        return text
     written = io.StringIO()
     csv.writer(written, delimiter="\t", lineterminator="\n").writerow([text, ""])
     return written.getvalue()[:-2]

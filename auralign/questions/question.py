@@ -66,10 +66,13 @@ class Place:
         Folder that keeps the results of blocks.
     scratch : Path
         Folder that lives as long as the run, of the same file system.
+    memory : int or None
+        That a process which computes a block may take, bytes; None where nobody says.
     """
 
     blocks: Path
     scratch: Path
+    memory: int | None = None
 
 
 class Plan(ABC, Generic[OptionsT]):
@@ -133,6 +136,8 @@ class Question(ABC, Generic[OptionsT]):
         By name, what the number is.
     dims : mapping of str to type
         Dims that it has beside those of `measures.COLUMNS`, such as the other side of layer x layer: str, int or float.
+    modules : tuple of str
+        That its blocks import, which processes do as soon as they start.
     choices : tuple of str
         Measures and columns that are chosen and no scores: another one is told by `verify`, and is no failure.
     """
@@ -142,6 +147,7 @@ class Question(ABC, Generic[OptionsT]):
     tables: ClassVar[Mapping[str, TableFile]] = {}
     measures: ClassVar[Mapping[str, str]]
     dims: ClassVar[Mapping[str, type]] = {}
+    modules: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[tuple[str, ...]] = ()
 
     def is_asked(self, options: Inputs) -> bool:

@@ -3,8 +3,9 @@
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -21,10 +22,14 @@ from ..questions.question import QUESTIONS, Place, Plan, Question, get_question,
 from .making import Made, Tables, make_tables, write_measures
 from .provenance import describe, describe_tables
 from .scratch import owned_folder
-from .workers import run_unordered
+from .workers import Workers, open_workers
 
 BLOCKS = ".blocks"
 PROVENANCE = "provenance.json"
+# processes that are started before it is known how many blocks there are
+START_EARLY = 4
+# progress is the share of the estimated time, not of the blocks
+BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
 
 
 def run_comparison(
@@ -68,19 +73,24 @@ def run_comparison(
     _make_writable(out)
     _make_writable(out / BLOCKS)
     # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
-    with _explained(out), owned_folder(out / BLOCKS) as scratch:
-        asked = questions_of(config)
+    asked = questions_of(config)
+    with _explained(out), owned_folder(out / BLOCKS) as scratch, _workers(config, asked, n_jobs, scheduler) as workers:
+        if force or not any((out / BLOCKS).glob("*.parquet")):
+            workers.start(min(n_jobs, START_EARLY))  # they import what they need while the study is read
         study = load_study(config, scratch, any(question.needs_categories(config) for question in asked))
-        place = Place((out / BLOCKS).absolute(), scratch.absolute())
+        place = Place((out / BLOCKS).absolute(), scratch.absolute(), config.memory_per_worker)
         config, plans = _plan(config, asked, study, place)
         warnings = study.warnings + [warning for plan in plans.values() for warning in plan.warnings]
         for notice in [*_replaced(config, out), *warnings]:
             print(notice)
         blocks = [block for plan in plans.values() for block in plan.blocks]
-        missing = [block for block in blocks if force or not block.is_done]
+        if force:
+            for block in blocks:
+                block.forget()
+        missing = [block for block in blocks if not block.is_done]
         if len(missing) < len(blocks):
             print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
-        _compute(config.name, missing, n_jobs, scheduler or config.scheduler)
+        _compute(config.name, missing, workers)
         made = make_tables(plans)
         write_measures(plans, made, scratch / MEASURES)
         for warning in made.warnings:
@@ -156,14 +166,34 @@ def _plan(
     return config, plans
 
 
-def _compute(name: str, blocks: list[Block], n_jobs: int, scheduler: str | None) -> None:
+def _workers(
+    config: Comparison, asked: list[Question], n_jobs: int, scheduler: str | None
+) -> AbstractContextManager[Workers]:
+    modules = [module for question in asked for module in question.modules]
+    return open_workers(n_jobs, scheduler or config.scheduler, config.worker_retries, modules)
+
+
+def _compute(name: str, blocks: list[Block], workers: Workers) -> None:
     if not blocks:
         return
     # slow blocks first, so that no process is left alone with one at the end
     ordered = sorted(blocks, key=lambda block: -block.cost)
-    with tqdm(total=len(ordered), desc=name, unit="block") as progress:
-        for _ in run_unordered(compute_block, ordered, min(n_jobs, len(ordered)), scheduler):
-            progress.update()
+    totals: Counter[str] = Counter()
+    for block in blocks:
+        totals[block.unit] += block.size
+    done: Counter[str] = Counter()
+    with tqdm(total=sum(block.cost for block in blocks), desc=name, bar_format=BAR, smoothing=0) as progress:
+        for cost, size, unit in workers.run(_computed, ordered):
+            done[unit] += size
+            progress.set_postfix_str(", ".join(f"{done[u]:,} of {n:,} {u}" for u, n in totals.items()), refresh=False)
+            progress.update(cost)
+
+
+def _computed(block: Block) -> tuple[float, int, str]:
+    """Compute a block unless it is done, as one whose worker was lost after its end; say what of the work it was."""
+    if not block.is_done:
+        compute_block(block)
+    return block.cost, block.size, block.unit
 
 
 def _write(made: Made, out: Path, scratch: Path) -> None:

@@ -59,6 +59,7 @@ class RidgeSolver:
         arrays: Arrays = HOST,
     ) -> None:
         self.n, self.arrays = len(x), arrays
+        self._size = arrays.block or ridge_errors.BLOCK
         # before anything that takes time
         self.decomposition = decomposition or decompose(x)
         alphas = _checked(alphas, self.n, len(y))
@@ -130,9 +131,9 @@ class RidgeSolver:
 
     def _blocks(self, y: np.ndarray, work: Callable[[Any], Any]) -> Iterator[tuple[slice, np.ndarray, Any]]:
         """Do some work on centred targets, block by block; where the device's memory ends, with half as many."""
-        size, start, n_targets = self.arrays.block or ridge_errors.BLOCK, 0, y.shape[1]
+        start, n_targets = 0, y.shape[1]
         while start < n_targets:
-            size = min(size, n_targets - start)
+            size = min(self._size, n_targets - start)
             block, mean, centred = centred_block(y, slice(start, start + size))
             try:
                 found = work(self.arrays.put(centred))
@@ -142,7 +143,7 @@ class RidgeSolver:
                         f"ridge: the memory of {self.arrays.name} is too small for a single target; end what else runs "
                         "there (several processes share one GPU: fewer of them, --n-jobs), or give `device: cpu`."
                     ) from error
-                size //= 2
+                self._size = size // 2  # for all targets to come
                 continue
             start = block.stop
             yield block, mean, found

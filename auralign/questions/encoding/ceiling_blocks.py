@@ -56,6 +56,13 @@ class CeilingBlock(Block):
         """The ceilings, one row per target."""
         return {"ceilings": ceiling_columns(self.options)}
 
+    unit = "noise ceilings"
+
+    @property
+    def size(self) -> int:
+        """Its targets."""
+        return self.stop - self.first
+
     @property
     def cost(self) -> float:
         """Less than any fit, so that they fill the gaps at the end."""

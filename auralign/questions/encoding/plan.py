@@ -68,7 +68,7 @@ class EncodingPlan(Plan[Encoding]):
         check_hypotheses(
             self.options.hypotheses, layers, list(self.options.estimators), self._about.set_index("target")
         )
-        self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
+        self.planned = plan_blocks(self.options, study, place.blocks, place.scratch, place.memory)
         self.ceilings = self._plan_ceilings(place)
         self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
         permuted = [block for tested in self.tested for block in tested.blocks]
@@ -131,6 +131,7 @@ class EncodingQuestion(Question[Encoding]):
     options = Encoding
     tables = TABLES
     measures = measures.MEASURES
+    modules = ("auralign.questions.encoding.blocks",)
     # where two alphas predict alike, rounding chooses between them
     choices = ("alpha", "params")
 
@@ -155,10 +156,17 @@ class EncodingQuestion(Question[Encoding]):
         return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made
 
 
-def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
+def plan_blocks(
+    options: Encoding, study: Study, folder: Path, scratch: Path, memory: int | None = None
+) -> list[Planned]:
     """Plan the blocks of every layer and estimator, one per part of the targets.
 
-    Arrays go into `scratch`, results into `folder`.
+    Arrays go into `scratch`, results into `folder`; `memory` is what a process may take, bytes.
+
+    Raises
+    ------
+    ConfigError
+        A block does not fit into the memory.
     """
     responses = _responses(options, study, scratch)
     _, n_targets, n_repetitions = responses.shape
@@ -187,8 +195,11 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
                         scratch=scratch,
                         label=f"features {name}, layer {index} ({layer.name}), estimator {label}{own}",
                         groups=study.groups,
+                        memory=memory,
                     )
                     blocks.append(Planned(name, index, layer.name, label, part, job))
+    for planned in blocks:
+        _ = planned.job.at_once  # refuses what does not fit before anything is computed
     return blocks
 
 

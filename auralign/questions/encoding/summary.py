@@ -70,10 +70,10 @@ def summaries(
             columns |= {"layer": np.full(n_rows, layer), "n_splits": np.full(n_rows, len(scores.splits))}
             columns["target"] = pd.Categorical.from_codes(np.arange(own.start, own.stop), dtype=names)
             for metric, values in scores.read(model, present, part, [layer]).items():
-                known = medians is not None and metric in medians.metrics
-                columns[f"{metric}_median"] = (
-                    medians.values(model, metric)[number, part] if known else known_median(values[0])
-                )
+                if medians is not None and metric in medians.metrics:
+                    columns[f"{metric}_median"] = medians.values(model, metric)[number, part]
+                else:
+                    columns[f"{metric}_median"] = known_median(values[0])
                 if SUMMARISED[metric]:
                     columns[f"{metric}_sd"] = _spread(values[0])
                 if metric == "r2_corr":
