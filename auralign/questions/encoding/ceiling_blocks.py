@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # targets of one block; a few seconds where the interval is a bootstrap
 TARGETS_OF_BLOCK = 8192
+# s of one response (a stimulus, target and repetition), and more of each draw of a bootstrap; measured
+RESPONSE_SECONDS, DRAW_SECONDS = 5e-8, 9e-10
 # what the columns of a table of targets are called
 COLUMNS = {
     "noise_ceiling": "ceiling",
@@ -43,6 +45,8 @@ class CeilingBlock(Block):
         As of every `Block`.
     """
 
+    unit = "noise ceilings"
+
     responses: StoredArray
     part: slice
     options: Ceiling
@@ -56,17 +60,17 @@ class CeilingBlock(Block):
         """The ceilings, one row per target."""
         return {"ceilings": ceiling_columns(self.options)}
 
-    unit = "noise ceilings"
-
     @property
     def size(self) -> int:
         """Its targets."""
-        return self.stop - self.first
+        return self.part.stop - self.part.start
 
     @property
     def cost(self) -> float:
-        """Less than any fit, so that they fill the gaps at the end."""
-        return 0.1
+        """About s; less than most fits, so that they fill the gaps at the end."""
+        n_stimuli, _, n_repetitions = self.responses.shape
+        n_draws = self.options.n_draws if self.options.interval == "bootstrap" else 0
+        return self.size * n_stimuli * n_repetitions * (RESPONSE_SECONDS + n_draws * DRAW_SECONDS)
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute the ceilings."""
