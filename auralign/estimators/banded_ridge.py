@@ -161,17 +161,27 @@ class BandedRidgeExact(MultiOutputMixin, Face):
     ----------
     widths : sequence of int or None
         Units of every band; None: one band.
-    alphas, cv, per_target, seed, unpredictable
+    alphas, cv, per_target, seed, unpredictable, device
         As of `RidgeExact`.
     """
 
-    def __init__(self, widths=None, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
+    def __init__(
+        self,
+        widths=None,
+        alphas=(0.1, 1.0, 10.0),
+        cv="loo",
+        per_target=True,
+        seed=0,
+        unpredictable="mean",
+        device="auto",
+    ):
         self.widths = widths
         self.alphas = alphas
         self.cv = cv
         self.per_target = per_target
         self.seed = seed
         self.unpredictable = unpredictable
+        self.device = device
 
     def _solve(self, x: np.ndarray, y: np.ndarray) -> BandedFit:
         return fit_banded_ridge(
@@ -183,6 +193,7 @@ class BandedRidgeExact(MultiOutputMixin, Face):
             per_target=self.per_target,
             seed=self.seed,
             unpredictable=self.unpredictable,
+            device=self.device,
         )
 
 

@@ -160,7 +160,7 @@ PLUGIN = Plugin(
     "elastic_net",
     ElasticNet,
     _of_options,
-    Can(sparse=True, params=True),
+    Can(sparse=True, params=True, by_target=True),
     _face,
     words=_words,
     equation="w = argmin ||y - Xw||² / (2n) + alpha l1_ratio ||w||₁ + alpha (1 - l1_ratio) / 2 ||w||²",

@@ -157,7 +157,7 @@ PLUGIN = Plugin(
     "julearn",
     Julearn,
     _of_options,
-    Can(weights=False, params=True),
+    Can(weights=False, params=True, by_target=True),
     words=_words,
     references=(
         "Hamdan, S., More, S., Sasse, L., Komeyer, V., Patil, K. R. & Raimondo, F. (2024). Julearn: an easy-to-use "

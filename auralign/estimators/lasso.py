@@ -272,4 +272,4 @@ def _face(options: Lasso, cv: InnerCv, widths=None) -> LassoExact:
     return LassoExact(options.n_alphas, options.eps, cv, options.seed)
 
 
-PLUGIN = Plugin("lasso", Lasso, _of_options, Can(sparse=True), _face, words=relative_grid_words)
+PLUGIN = Plugin("lasso", Lasso, _of_options, Can(sparse=True, by_target=True), _face, words=relative_grid_words)

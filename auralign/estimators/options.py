@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -49,6 +49,8 @@ class EstimatorOptions(Options):
     """
 
     kind: str
+    # options that change no number: they say how it is computed
+    not_in_key: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def n_inner_folds(self) -> int:
@@ -58,7 +60,7 @@ class EstimatorOptions(Options):
 
     def in_key(self) -> dict[str, Any]:
         """Return what of these options changes numbers, for the key of a block."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude=set(self.not_in_key))
 
 
 def inner_words(cv: Any) -> str:

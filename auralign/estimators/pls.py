@@ -193,7 +193,7 @@ def _face(options: PLS, cv: InnerCv, widths=None) -> PLSExact:
 
 
 def _can(options: PLS) -> Can:
-    return Can(joint=not options.per_target, params=True)
+    return Can(joint=not options.per_target, params=True, by_target=options.per_target)
 
 
 def _words(options: PLS) -> str:

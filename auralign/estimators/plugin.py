@@ -35,6 +35,8 @@ class Can:
         It is linear: `coef` and `intercept` make the prediction.
     params : bool
         It chooses more than alpha; what it chose is recorded beside the scores.
+    by_target : bool
+        It solves every target by itself, and what they share costs little: a block has few of them.
     """
 
     joint: bool = False
@@ -43,6 +45,7 @@ class Can:
     permute: bool = False
     weights: bool = True
     params: bool = False
+    by_target: bool = False
 
 
 class Fitted(Protocol):
@@ -127,6 +130,9 @@ class Plugin:
     predict : callable, optional
         `predict(x, y, x_test, options, cv, widths)`, where predicting at once takes less memory than `fit`; returns
         what has `prediction`, shape (n_test, n_targets), and `alpha`, `r2_dev` (and `params`) as Fitted.
+    several : callable, optional
+        `several(x, fits, x_test, cv, widths)` with fits a list of (y, options): what `predict` gives for each of them,
+        where responses to the same stimuli share work. Options differ by what `single` changes alone.
     grid : callable, optional
         `grid(options)`: the alphas on offer, ascending, where they do not depend on the data, so that their ends can be
         warned of.
@@ -154,6 +160,7 @@ class Plugin:
     equation: str = ""
     references: tuple[str, ...] = ()
     of_bands: str = ""
+    several: Callable[..., Sequence[Any]] | None = None
 
     def abilities(self, options: EstimatorOptions) -> Can:
         """Say what the estimator can do with these options."""

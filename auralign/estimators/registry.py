@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import configparser
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
@@ -158,18 +158,57 @@ def predict(
     widths: tuple[int, ...] | None = None,
 ) -> Prediction:
     """Fit an estimator as `fit` and predict x_test, shape (n_test, n_units)."""
-    plugin, n_targets = _plugin_for(options, widths), y.shape[1]
+    plugin = _plugin_for(options, widths)
+    if plugin.predict is None:
+        fitted = fit(x, y, options, cv, widths)
+        with named(plugin):
+            prediction = fitted.predict(x_test)
+        return _as_prediction(plugin, options, fitted, prediction, len(x_test), y.shape[1])
+    with named(plugin):
+        found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
+    return _looked_at(plugin, options, found, x, x_test, y)
+
+
+def predict_several(
+    x: np.ndarray,
+    fits: Sequence[tuple[np.ndarray, EstimatorOptions]],
+    x_test: np.ndarray,
+    cv: InnerCv = None,
+    widths: tuple[int, ...] | None = None,
+) -> list[Prediction]:
+    """Do what `predict` does for several responses to the same stimuli, which share work where the estimator can.
+
+    Parameters
+    ----------
+    x, x_test, cv, widths
+        As of `predict`.
+    fits : list of (y, options)
+        Responses [n, n_targets]; options of one estimator that differ by `of_single_repetition` alone.
+    """
+    options = fits[0][1]
+    plugin = _plugin_for(options, widths)
+    if plugin.several is None:
+        return [predict(x, y, x_test, own, cv, widths) for y, own in fits]
+    with named(plugin):
+        found = plugin.several(x, fits, x_test, _inner(options, cv), widths)
+    return [_looked_at(plugin, own, one, x, x_test, y) for (y, own), one in zip(fits, found, strict=True)]
+
+
+def _looked_at(
+    plugin: Plugin, options: EstimatorOptions, found: Any, x: np.ndarray, x_test: np.ndarray, y: np.ndarray
+) -> Prediction:
+    """Look at what a plug-in predicted at once."""
+    with named(plugin):
+        prediction = found.prediction
+    refuse_wrong_fit(plugin, plugin.abilities(options), found, x.shape[1], y.shape[1])
+    return _as_prediction(plugin, options, found, prediction, len(x_test), y.shape[1])
+
+
+def _as_prediction(
+    plugin: Plugin, options: EstimatorOptions, found: Any, prediction: Any, n_test: int, n_targets: int
+) -> Prediction:
     can = plugin.abilities(options)
-    if plugin.predict is not None:
-        with named(plugin):
-            found = plugin.predict(x, y, x_test, options, _inner(options, cv), widths)
-            prediction = found.prediction
-        refuse_wrong_fit(plugin, can, found, x.shape[1], n_targets)
-    else:
-        found = fit(x, y, options, cv, widths)
-        with named(plugin):
-            prediction = found.predict(x_test)
-    prediction = refuse_wrong_prediction(plugin, prediction, len(x_test), n_targets)
+    prediction = refuse_wrong_prediction(plugin, prediction, n_test, n_targets)
     alpha, r2_dev = (np.broadcast_to(np.asarray(v, dtype=float), n_targets) for v in (found.alpha, found.r2_dev))
     coef, params = found.coef if can.sparse else None, found.params if can.params else None
     return Prediction(prediction, alpha, r2_dev, coef, params)

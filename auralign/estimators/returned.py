@@ -82,7 +82,9 @@ def refuse_wrong_prediction(plugin: Plugin, prediction: Any, n_test: int, n_targ
         prediction = np.asarray(prediction, dtype=float)
     if prediction.shape != (n_test, n_targets):
         raise _wrong_shape(plugin, "a prediction", prediction.shape, f"({n_test}, {n_targets}), stimuli x targets")
-    wrong = int((~np.isfinite(prediction)).sum())
+    with np.errstate(all="ignore"):
+        # one pass, and no array: where the sum is finite, every value is
+        wrong = 0 if np.isfinite(prediction.sum()) else int((~np.isfinite(prediction)).sum())
     if wrong:
         raise DataError(
             f"the estimator {plugin.name} predicted {wrong} of {prediction.size} values as NaN or infinite; give it "

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import MultiOutputMixin
 
-from ..errors import ConfigError, DataError
 from ..options import Seed
 from .face import Face
-from .numerics.decomposition import Decomposition, decompose
-from .numerics.folds import resolve_folds
-from .numerics.ridge_errors import centred_blocks, distinct_alphas, inner_folds, k_fold, leave_one_out
+from .numerics.decomposition import Decomposition
+from .numerics.device import Arrays, Device, arrays_on
+from .numerics.ridge_solver import RidgeSolver
 from .options import Alphas, EstimatorOptions, InnerFolds, inner_words
 from .plugin import Can, InnerCv, Plugin
-
-# the least r2_dev that counts: far above rounding (1e-14), far below any effect
-LEAST_R2_DEV = 1e-6
 
 
 class RidgeKeys(EstimatorOptions):
@@ -31,10 +26,13 @@ class RidgeKeys(EstimatorOptions):
     per_target: bool = True
     unpredictable: Literal["mean", "published"] = "mean"
     seed: Seed = 0
+    device: Device = "auto"
+    # in double precision on every device: numbers differ by rounding, as from one BLAS to another
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"device"})
 
     def solver_options(self, cv: InnerCv) -> dict[str, Any]:
         """Return the keyword arguments of the solvers, with the inner folds of one split."""
-        keys = ("alphas", "per_target", "seed", "unpredictable")
+        keys = ("alphas", "per_target", "seed", "unpredictable", "device")
         return {key: getattr(self, key) for key in keys} | {"cv": cv}
 
 
@@ -98,72 +96,6 @@ class RidgePrediction:
     error: np.ndarray
 
 
-def _choose(
-    errors: np.ndarray, null: np.ndarray, alphas: np.ndarray, mean_competes: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choose alpha and its error per target; infinite where the mean competes and no alpha beats it."""
-    chosen = errors.argmin(axis=0)
-    alpha, error = alphas[chosen], errors[chosen, np.arange(errors.shape[1])]
-    if mean_competes:
-        nothing = error >= (1.0 - LEAST_R2_DEV) * null
-        alpha, error = np.where(nothing, np.inf, alpha), np.where(nothing, null, error)
-    return alpha, error
-
-
-def _solve(
-    x: np.ndarray,
-    y: np.ndarray,
-    decomposition: Decomposition,
-    alphas: np.ndarray,
-    cv: Any,
-    per_target: bool,
-    seed: int,
-    unpredictable: str,
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Solve block by block of targets: positions, alpha, r2_dev, error, y_mean, dual = Q'y / (eigenvalues + alpha)."""
-    alphas = _checked(alphas, unpredictable, len(x), len(y))
-    folds = resolve_folds(cv, x, y, seed, "ridge")
-    q, eigenvalues = decomposition.q, decomposition.eigenvalues
-    mean_competes = unpredictable == "mean" and len(alphas) > 1
-    if isinstance(folds, str):
-        criterion = partial(leave_one_out, decomposition)
-        alphas = alphas[distinct_alphas(eigenvalues, alphas)]
-    else:
-        decomposed = inner_folds(x, folds)
-        criterion = partial(k_fold, decomposed)
-        of_all = np.concatenate([eigenvalues, *(fold.decomposition.eigenvalues for fold in decomposed)])
-        alphas = alphas[distinct_alphas(of_all, alphas)]
-    if not per_target:
-        errors, null = np.zeros((len(alphas), 1)), np.zeros(1)
-        evaluate = criterion(alphas)
-        for _, _, centred in centred_blocks(y):
-            of_block, null_of_block = evaluate(centred, q.T @ centred)
-            errors += of_block.sum(axis=1, keepdims=True)
-            null += null_of_block.sum()
-        alphas, mean_competes = _choose(errors, null, alphas, mean_competes)[0], False
-    evaluate = criterion(alphas)
-    for block, mean, centred in centred_blocks(y):
-        rotated = q.T @ centred
-        errors, null = evaluate(centred, rotated)
-        alpha, error = _choose(errors, null, alphas, mean_competes)
-        r2_dev = 1.0 - np.divide(error, null, out=np.ones_like(null), where=null > 0)
-        rotated /= eigenvalues[:, None] + alpha
-        yield block, alpha, r2_dev, error, mean, rotated
-
-
-def _checked(alphas: np.ndarray, unpredictable: str, n: int, n_responses: int) -> np.ndarray:
-    alphas = np.asarray(alphas, dtype=np.float64)
-    if alphas.ndim != 1 or not alphas.size or not np.isfinite(alphas).all() or alphas.min() <= 0:
-        raise ConfigError(f"ridge: alphas must be a list of positive, finite numbers, got {alphas}.")
-    if unpredictable not in ("mean", "published"):
-        raise ConfigError(f"ridge: unpredictable must be 'mean' or 'published', got {unpredictable!r}.")
-    if n != n_responses:
-        raise DataError(f"ridge: features of {n} stimuli, but responses to {n_responses}.")
-    if n < 2:
-        raise DataError("ridge: one stimulus only; at least 2 are needed to leave one out.")
-    return alphas
-
-
 def fit_ridge(
     x: np.ndarray,
     y: np.ndarray,
@@ -173,6 +105,7 @@ def fit_ridge(
     seed: int = 0,
     unpredictable: str = "mean",
     decomposition: Decomposition | None = None,
+    device: str | Arrays = "auto",
 ) -> RidgeFit:
     """Minimise ||y - y_mean - (X - x_mean) w||^2 + alpha ||w||^2, alpha chosen inside the given stimuli.
 
@@ -204,21 +137,27 @@ def fit_ridge(
         and the published code of Tuckute et al. 2023.
     decomposition : Decomposition, optional
         `decompose(x)`, where the caller has it (other targets of the same stimuli).
+    device : "auto", "cpu", "cuda", the like of "cuda:1", or Arrays
+        Where the matrix products are done, see `numerics.device.arrays_on`; in double precision on each.
 
     Raises
     ------
     ConfigError
-        alphas, cv or unpredictable are not among what is allowed.
+        alphas, cv, unpredictable or device are not among what is allowed.
     DataError
-        Values that are not finite, no features, too few stimuli, or other numbers of stimuli in x and y.
+        Values that are not finite, no features, too few stimuli, or other numbers of stimuli in x and y; or the
+        memory of a GPU is too small for a single target.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
-    decomposition = decomposition or decompose(x)
+    solver = RidgeSolver(x, y, alphas, cv, seed, decomposition, arrays_on(device, y.shape[1]))
+    found = solver.decomposition
     alpha, r2_dev, error, y_mean = np.empty((4, y.shape[1]))
-    dual = np.empty((len(decomposition.eigenvalues), y.shape[1]))
-    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
-        alpha[block], r2_dev[block], error[block], y_mean[block], dual[:, block] = part
-    return RidgeFit(alpha, r2_dev, error, decomposition.x_mean, y_mean, decomposition.projection, dual)
+    dual = np.empty((len(found.eigenvalues), y.shape[1]))
+    for part in solver.solve(y, per_target, unpredictable, solver.arrays.get):
+        own = part.block
+        alpha[own], r2_dev[own], error[own], y_mean[own] = part.alpha, part.r2_dev, part.error, part.mean
+        dual[:, own] = part.finished
+    return RidgeFit(alpha, r2_dev, error, found.x_mean, y_mean, found.projection, dual)
 
 
 def predict_ridge(
@@ -231,21 +170,58 @@ def predict_ridge(
     seed: int = 0,
     unpredictable: str = "mean",
     decomposition: Decomposition | None = None,
+    device: str | Arrays = "auto",
 ) -> RidgePrediction:
     """Fit and predict block by block of targets; parameters, rule and errors of `fit_ridge`, and the same numbers.
 
     With K_test = (x_test - x_mean) Xc', prediction = K_test Q diag(1 / (eigenvalues + alpha)) Q'y + y_mean. Beside y
     and the predictions only one block of targets is in memory.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
-    decomposition = decomposition or decompose(x)
-    projected = (np.asarray(x_test) - decomposition.x_mean) @ decomposition.projection  # [n_test, rank]
+    (found,) = predict_ridges(x, [(y, unpredictable)], x_test, alphas, cv, per_target, seed, decomposition, device)
+    return found
+
+
+def predict_ridges(
+    x: np.ndarray,
+    responses: Sequence[tuple[np.ndarray, str]],
+    x_test: np.ndarray,
+    alphas: np.ndarray,
+    cv: Any = "loo",
+    per_target: bool = True,
+    seed: int = 0,
+    decomposition: Decomposition | None = None,
+    device: str | Arrays = "auto",
+) -> list[RidgePrediction]:
+    """Do what `predict_ridge` does for several responses to the same stimuli, each with its own `unpredictable`.
+
+    They share the decomposition, the inner folds and all that follows from these.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    arrays = arrays_on(device, sum(y.shape[1] for y, _ in responses))
+    solver = RidgeSolver(x, responses[0][0], alphas, cv, seed, decomposition, arrays)
+    found = solver.decomposition
+    projected = arrays.put((np.asarray(x_test) - found.x_mean) @ found.projection)  # [n_test, rank]
+
+    def finish(dual: Any) -> np.ndarray:
+        return arrays.get(projected @ dual)
+
+    return [_predict_all(solver, np.asarray(y), per_target, rule, finish, len(x_test)) for y, rule in responses]
+
+
+def _predict_all(
+    solver: RidgeSolver,
+    y: np.ndarray,
+    per_target: bool,
+    unpredictable: str,
+    finish: Callable[[Any], np.ndarray],
+    n_test: int,
+) -> RidgePrediction:
     alpha, r2_dev, error = np.empty((3, y.shape[1]))
-    prediction = np.empty((len(projected), y.shape[1]))
-    for block, *part in _solve(x, y, decomposition, alphas, cv, per_target, seed, unpredictable):
-        alpha[block], r2_dev[block], error[block], y_mean, dual = part
-        np.matmul(projected, dual, out=prediction[:, block])
-        prediction[:, block] += y_mean
+    prediction = np.empty((n_test, y.shape[1]))
+    for part in solver.solve(y, per_target, unpredictable, finish):
+        own = part.block
+        alpha[own], r2_dev[own], error[own] = part.alpha, part.r2_dev, part.error
+        np.add(part.finished, part.mean, out=prediction[:, own])
     return RidgePrediction(prediction, alpha, r2_dev, error)
 
 
@@ -261,17 +237,19 @@ class RidgeExact(MultiOutputMixin, Face):
     per_target : bool
     seed : int
     unpredictable : "mean" or "published"
+    device : "auto", "cpu", "cuda" or the like of "cuda:1"
     """
 
-    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean"):
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv="loo", per_target=True, seed=0, unpredictable="mean", device="auto"):
         self.alphas = alphas
         self.cv = cv
         self.per_target = per_target
         self.seed = seed
         self.unpredictable = unpredictable
+        self.device = device
 
     def _solve(self, x: np.ndarray, y: np.ndarray) -> RidgeFit:
-        return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable)
+        return fit_ridge(x, y, self.alphas, self.cv, self.per_target, self.seed, self.unpredictable, device=self.device)
 
 
 def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths=None) -> RidgeFit:
@@ -280,6 +258,12 @@ def _fit(x: np.ndarray, y: np.ndarray, options: Ridge, cv: InnerCv, widths=None)
 
 def _predict(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, options: Ridge, cv: InnerCv, widths=None):
     return predict_ridge(x, y, x_test, **options.solver_options(cv))
+
+
+def _several(x: np.ndarray, fits: Sequence[tuple[np.ndarray, Ridge]], x_test: np.ndarray, cv: InnerCv, widths=None):
+    shared = fits[0][1].solver_options(cv)
+    del shared["unpredictable"]
+    return predict_ridges(x, [(y, options.unpredictable) for y, options in fits], x_test, **shared)
 
 
 def _face(options: Ridge, cv: InnerCv, widths=None) -> RidgeExact:
@@ -317,4 +301,6 @@ def words(options: RidgeKeys) -> str:
     return text
 
 
-PLUGIN = Plugin("ridge", Ridge, _fit, can, _face, _predict, grid, single, words, of_bands="banded_ridge")
+PLUGIN = Plugin(
+    "ridge", Ridge, _fit, can, _face, _predict, grid, single, words, of_bands="banded_ridge", several=_several
+)

@@ -126,7 +126,7 @@ def _of_options(x: np.ndarray, y: np.ndarray, options: Sklearn, cv: InnerCv, wid
 
 
 def _can(options: Sklearn) -> Can:
-    return Can(joint=not options.per_target, weights=False, params=True)
+    return Can(joint=not options.per_target, weights=False, params=True, by_target=options.per_target)
 
 
 def _words(options: Sklearn) -> str:

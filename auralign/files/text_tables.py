@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import DataError
+from .plain_numbers import read_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,26 +118,10 @@ class TextTable:
 
         if _has_quotes(self._text, self._quoting):
             return None
-        values = np.empty((len(self.lines), len(self.header) - len(text)))
-        texts: list[list[str]] = [[] for _ in text]
-        rows = (line.rstrip("\r\n").split(self.separator) for line in io.StringIO(self._text, newline=""))
-        rows = (row for row in rows if len(row) > 1 or row[0].strip())
-        next(rows)
-        for number, row in enumerate(rows):
-            for held, column in reversed(list(zip(texts, text, strict=True))):
-                held.append(row.pop(column))
-            written = "".join(row)
-            if "_" in written or not (written.isascii() and written.isprintable()):  # for Python 1_0 is a number, too
-                return None
-            try:
-                try:
-                    values[number] = list(map(float, row))
-                except ValueError:
-                    values[number] = [np.nan if value in missing else float(value) for value in row]
-            except ValueError:
-                return None
-            if any(row[place] not in missing for place in np.flatnonzero(~np.isfinite(values[number]))):
-                return None
+        found = read_values(self._text, self.separator, self.lines, len(self.header), text, missing)
+        if found is None:
+            return None
+        values, texts = found
         taken = set(text)
         names = [name for place, name in enumerate(self.header) if place not in taken]
         frame = pd.DataFrame(values, columns=names, index=pd.Index(self.lines, name="line"))

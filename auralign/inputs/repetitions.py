@@ -49,7 +49,10 @@ def effective_repetitions(y: np.ndarray) -> np.ndarray:
         The number itself where all stimuli have as many (0 where they have none). Stimuli without any repetition do not
         count in the mean.
     """
-    counts = np.isfinite(y).sum(axis=2)
+    there = np.isfinite(y)
+    if there.all():
+        return np.full(y.shape[1], float(y.shape[2]))
+    counts = there.sum(axis=2)
     even = (counts == counts[:1]).all(axis=0)
     number = counts[0].astype(float)
     if not even.all():
@@ -88,14 +91,25 @@ def predict_repetitions(
         Repetition by repetition.
     """
     repetitions = list(np.moveaxis(y, 2, 0))  # each [n_stimuli, n_targets]
-    if not np.isnan(y).any():
-        runs = [predict(c, splits) for c in ([np.concatenate(repetitions, axis=1)] if together else repetitions)]
-        return [np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)]
     if together:
-        return _by_pattern(predict, np.concatenate(repetitions, axis=1), splits, least, groups)
+        columns = repetition_columns(y)
+        return _by_pattern(predict, columns, splits, least, groups) if np.isnan(y).any() else predict(columns, splits)
+    if not np.isnan(y).any():
+        runs = [predict(columns, splits) for columns in repetitions]
+        return [np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)]
     complete = [np.where(np.isnan(columns).any(axis=1, keepdims=True), np.nan, columns) for columns in repetitions]
     runs = [_by_pattern(predict, columns, splits, least, groups) for columns in complete]
     return [np.concatenate(parts, axis=1) for parts in zip(*runs, strict=True)]
+
+
+def repetition_columns(y: np.ndarray) -> np.ndarray:
+    """Put repetitions side by side, [n_stimuli, n_repetitions * n_targets], repetition by repetition.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n_stimuli, n_targets, n_repetitions)
+    """
+    return np.ascontiguousarray(np.moveaxis(y, 2, 1)).reshape(len(y), -1)
 
 
 def _by_pattern(

@@ -13,6 +13,7 @@ from ..datasets.building import fetch
 from ..errors import DataError, DatasetError
 from ..files.identifiers import near_names, normalise
 from ..files.tabular import read_numbers, read_table, refuse_repeated
+from .lazy_arrays import open_responses
 from .options import Targets
 from .published.components import read_components
 from .published.song165 import read_song165
@@ -36,7 +37,7 @@ def read_responses(config: Targets) -> xr.DataArray:
     DataArray
         Dimensions (stimulus, target, repetition), float64; stimuli in `stimulus_order`; the coordinate `target` holds
         names, further coordinates of `target` its metadata (subject, roi, x, y, hemi, ceiling, ...). NaN where a value
-        is missing.
+        is missing. Voxels of a dataset are in their file until they are asked for (`lazy_arrays`).
 
     Raises
     ------
@@ -96,18 +97,30 @@ def _is_pointer(path: Path) -> bool:
 
 def _checked(stimuli: list[str], names: list[str], values: np.ndarray, path: Path) -> xr.DataArray:
     """Make the array; `values` is [stimulus, target, repetition]."""
-    stimuli, names = normalise(stimuli, "stimulus", path, False), normalise(names, "target", path, False)
-    for what, labels in (("stimulus", stimuli), ("target", names)):
-        twice = pd.Index(labels)[pd.Index(labels).duplicated()]
-        if len(twice):
-            raise DataError(f"{path}: the {what} {twice[0]!r} is there more than once.")
-    if np.iscomplexobj(values):
-        raise DataError(f"{path}: responses are complex numbers; expected real ones.")
+    stimuli, names = _names(stimuli, names, path)
+    _refuse_kind(values.dtype, path)
     return xr.DataArray(
         values,
         dims=("stimulus", "target", "repetition"),
         coords={"stimulus": stimuli, "target": names, "repetition": np.arange(values.shape[2])},
     )
+
+
+def _refuse_kind(dtype: np.dtype, path: Path) -> None:
+    if dtype.kind == "c":
+        raise DataError(f"{path}: responses are complex numbers; expected real ones.")
+    if dtype.kind not in "biuf":
+        raise DataError(f"{path}: responses are {dtype}; expected real numbers.")
+
+
+def _names(stimuli: list[str], targets: list[str], path: Path) -> tuple[list[str], list[str]]:
+    """Bring names into normal form, and refuse those that are there twice."""
+    stimuli, targets = normalise(stimuli, "stimulus", path, False), normalise(targets, "target", path, False)
+    for what, labels in (("stimulus", stimuli), ("target", targets)):
+        twice = pd.Index(labels)[pd.Index(labels).duplicated()]
+        if len(twice):
+            raise DataError(f"{path}: the {what} {twice[0]!r} is there more than once.")
+    return stimuli, targets
 
 
 def _components(dataset: Path) -> xr.DataArray:
@@ -136,16 +149,16 @@ def _voxels(dataset: Path) -> xr.DataArray:
     table = read_table(_content(dataset / "data" / "voxels.tsv"), "target")
     stimuli = read_table(_content(dataset / "sounds" / "stimuli.tsv"), "stimulus")["stimulus"]
     try:
-        values = np.load(path, allow_pickle=False)
-        values = values if np.iscomplexobj(values) else values.astype(np.float64)
+        stored = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not an array file that can be read: {error}") from error
-    if values.ndim != 3 or values.shape[:2] != (len(stimuli), len(table)):
+    _refuse_kind(stored.dtype, path)
+    if stored.ndim != 3 or stored.shape[:2] != (len(stimuli), len(table)):
         raise DataError(
-            f"{path}: the shape is {values.shape}, but there are {len(stimuli)} stimuli and {len(table)} voxels; "
+            f"{path}: the shape is {stored.shape}, but there are {len(stimuli)} stimuli and {len(table)} voxels; "
             "expected (stimuli, voxels, repetitions)."
         )
-    return _checked(list(stimuli), list(table["target"]), values, path)
+    return open_responses(path, *_names(list(stimuli), list(table["target"]), path))
 
 
 def _table(path: Path) -> xr.DataArray:

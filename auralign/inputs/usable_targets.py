@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from .lazy_arrays import target_parts
 from .magnitudes import LARGEST, LEAST
 
 # names that a message lists before it says how many more there are
@@ -37,7 +38,12 @@ class Usable:
 
 def answered(responses: xr.DataArray) -> xr.DataArray:
     """Leave out stimuli that have no response at all: no target in no repetition."""
-    return responses[~np.isnan(responses.to_numpy()).all(axis=(1, 2))]
+    silent = np.ones(responses.sizes["stimulus"], dtype=bool)
+    for _, values in target_parts(responses):
+        silent &= np.isnan(values).all(axis=(1, 2))
+        if not silent.any():
+            return responses
+    return responses[~silent]
 
 
 def usable_targets(
@@ -61,20 +67,15 @@ def usable_targets(
         There is such a target and `missing_targets` is `error`; none is left; stimuli lack a repetition, which
         `missing_repetitions` does not allow.
     """
-    values, names = responses.to_numpy(), responses.target.to_numpy()
-    missing = np.isnan(values)
+    found = _look_at(responses, missing_repetitions == "available")
     if missing_repetitions == "error":
-        _refuse_other_stimuli(responses, missing, path)
-    lacking = missing.all(axis=2) if missing_repetitions == "available" else missing.any(axis=2)
-    not_finite = lacking | np.isinf(values).any(axis=2)  # [stimuli, targets]
-    reasons = _reasons(values, lacking, not_finite)
+        _refuse_other_stimuli(responses, found.there, path)
+    names, stimuli, reasons = responses.target.to_numpy(), responses.stimulus.to_numpy(), found.reasons
     bad = reasons != ""
-    stimuli = responses.stimulus.values
-    gaps = {t: stimuli[not_finite[:, t]] for t in np.flatnonzero(bad)}
-    rows = [(names[t], reasons[t], len(own), _listed(own)) for t, own in gaps.items()]
+    rows = [(names[t], reasons[t], len(own), _listed(stimuli[own])) for t, own in found.gaps.items()]
     dropped = pd.DataFrame(rows, columns=COLUMNS)
     if bad.any() and missing_targets == "error":
-        raise DataError(_refusal(path, dropped, stimuli[not_finite.any(axis=1)], len(names), missing))
+        raise DataError(_refusal(path, dropped, stimuli[found.not_finite], len(names), found.some_repetitions))
     if bad.all():
         raise DataError(f"{path}: no target is left: {_summary(dropped)}.")
     targets = responses[:, ~bad] if bad.any() else responses
@@ -84,9 +85,62 @@ def usable_targets(
             f"Left out (missing_targets: drop): {len(dropped)} of {len(names)} targets of {path}: {_summary(dropped)}. "
             "dropped_targets.tsv names them all."
         )
-    if missing_repetitions == "available" and np.isnan(targets.to_numpy()).any():
-        warnings.append(_unequal(targets))
+    if missing_repetitions == "available" and found.lacking.any():
+        warnings.append(_unequal(targets, found.lacking))
     return Usable(targets, dropped, warnings)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look at all responses, some targets at a time, has found.
+
+    Attributes
+    ----------
+    reasons : ndarray of object, shape (n_targets,)
+        Why a target cannot be used, empty where it can.
+    gaps : dict of int to ndarray of int
+        By target that cannot be used, the stimuli at which it is not there or infinite.
+    not_finite : ndarray of bool, shape (n_stimuli,)
+        Whether some target is not there, or infinite.
+    some_repetitions : bool
+        Whether a target lacks some repetitions of a stimulus, but not all.
+    there : ndarray of bool, shape (n_stimuli, n_repetitions)
+        Whether some target has a value.
+    lacking : ndarray of int, shape (n_stimuli,)
+        Repetitions that targets which can be used lack, all targets together.
+    """
+
+    reasons: np.ndarray
+    gaps: dict[int, np.ndarray]
+    not_finite: np.ndarray
+    some_repetitions: bool
+    there: np.ndarray
+    lacking: np.ndarray
+
+
+def _look_at(responses: xr.DataArray, repetitions_may_lack: bool) -> _Found:
+    n_stimuli, n_targets, n_repetitions = responses.shape
+    reasons, gaps = np.full(n_targets, "", dtype=object), {}
+    any_not_finite, lacking_counts = np.zeros(n_stimuli, dtype=bool), np.zeros(n_stimuli, dtype=np.int64)
+    there, some = np.zeros((n_stimuli, n_repetitions), dtype=bool), False
+    for own, values in target_parts(responses):
+        if np.isfinite(values).all():  # as a rule: nothing to be said of single values
+            there[:] = True
+            none = np.zeros(values.shape[:2], dtype=bool)
+            reasons[own] = _reasons(values, none, none)
+            gaps |= {own.start + int(t): np.empty(0, np.int64) for t in np.flatnonzero(reasons[own] != "")}
+            continue
+        missing = np.isnan(values)
+        lacking = missing.all(axis=2) if repetitions_may_lack else missing.any(axis=2)
+        not_finite = lacking | np.isinf(values).any(axis=2)  # [stimuli, targets]
+        reasons[own] = _reasons(values, lacking, not_finite)
+        bad = reasons[own] != ""
+        gaps |= {own.start + int(t): np.flatnonzero(not_finite[:, t]) for t in np.flatnonzero(bad)}
+        any_not_finite |= not_finite.any(axis=1)
+        some = some or bool((missing.any(axis=2) & ~missing.all(axis=2)).any())
+        there |= ~missing.all(axis=1)
+        lacking_counts += missing[:, ~bad].sum(axis=(1, 2))
+    return _Found(reasons, gaps, any_not_finite, some, there, lacking_counts)
 
 
 def _reasons(values: np.ndarray, lacking: np.ndarray, not_finite: np.ndarray) -> np.ndarray:
@@ -106,9 +160,8 @@ def _reasons(values: np.ndarray, lacking: np.ndarray, not_finite: np.ndarray) ->
     return reasons
 
 
-def _refuse_other_stimuli(responses: xr.DataArray, missing: np.ndarray, path: Path | str) -> None:
-    """Refuse repetitions that lack whole stimuli: the whole row of a table, not single targets."""
-    there = ~missing.all(axis=1)  # [stimuli, repetitions]
+def _refuse_other_stimuli(responses: xr.DataArray, there: np.ndarray, path: Path | str) -> None:
+    """Refuse repetitions that lack whole stimuli: whole rows of a table, not single targets; `there` is of `_Found`."""
     numbers, stimuli = responses.repetition.values, responses.stimulus.values
     for k in range(1, there.shape[1]):
         odd = stimuli[there[:, k] != there[:, 0]]
@@ -120,7 +173,7 @@ def _refuse_other_stimuli(responses: xr.DataArray, missing: np.ndarray, path: Pa
             )
 
 
-def _refusal(path: Path | str, dropped: pd.DataFrame, stimuli: np.ndarray, n_targets: int, missing: np.ndarray) -> str:
+def _refusal(path: Path | str, dropped: pd.DataFrame, stimuli: np.ndarray, n_targets: int, some: bool) -> str:
     """Name the targets and what can be done about them."""
     gaps = dropped[dropped["n_stimuli"] > 0]
     if gaps.empty:
@@ -137,7 +190,7 @@ def _refusal(path: Path | str, dropped: pd.DataFrame, stimuli: np.ndarray, n_tar
         f"{n_targets} targets: {_listed(gaps['target'])} ({_reason_counts(gaps)}). Leave these targets out with "
         "`missing_targets: drop` (a key beside `missing`), or leave these stimuli out of the file"
     )
-    if missing.shape[2] > 1 and (missing.any(axis=2) & ~missing.all(axis=2)).any():
+    if some:
         text += (
             "; where only some repetitions are missing, `missing_repetitions: available` in `targets` uses the others"
         )
@@ -160,31 +213,39 @@ def _listed(names) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def _unequal(targets: xr.DataArray) -> str:
-    missing = np.isnan(targets.to_numpy())
-    n_repetitions, n_stimuli = targets.sizes["repetition"], int(missing.any(axis=(1, 2)).sum())
+def _unequal(targets: xr.DataArray, lacking: np.ndarray) -> str:
+    n_stimuli, n_targets, n_repetitions = targets.shape
+    share = lacking.sum() / (n_stimuli * n_targets * n_repetitions)
     return (
-        f"{n_stimuli} of {len(missing)} stimuli lack repetitions ({missing.mean():.1%} of all responses; "
+        f"{int((lacking > 0).sum())} of {n_stimuli} stimuli lack repetitions ({share:.1%} of all responses; "
         "repetitions.tsv has the numbers). Responses are means of the repetitions that are there (at most "
         f"{n_repetitions}), and every stimulus counts alike, whatever its number; ceilings and reliabilities are of "
         "the pairs of repetitions that are there."
     )
 
 
-def count_repetitions(targets: xr.DataArray) -> pd.DataFrame:
-    """Tabulate how many repetitions each stimulus has, over targets.
+def count_repetitions(targets: xr.DataArray) -> pd.DataFrame | None:
+    """Tabulate how many repetitions each stimulus has, over targets; None where every one has all.
 
     Returns
     -------
-    DataFrame
+    DataFrame or None
         `stimulus, n_repetitions_mean, n_repetitions_min, n_repetitions_max`, one row per stimulus.
     """
-    counts = (~np.isnan(targets.to_numpy())).sum(axis=2)
+    n_stimuli, n_targets, n_repetitions = targets.shape
+    least, most = np.full(n_stimuli, n_repetitions), np.zeros(n_stimuli, dtype=np.int64)
+    total = np.zeros(n_stimuli, dtype=np.int64)
+    for _, values in target_parts(targets):
+        counts = (~np.isnan(values)).sum(axis=2)
+        least, most = np.minimum(least, counts.min(axis=1)), np.maximum(most, counts.max(axis=1))
+        total += counts.sum(axis=1)
+    if (least == n_repetitions).all():
+        return None
     return pd.DataFrame(
         {
             "stimulus": targets.stimulus.values,
-            "n_repetitions_mean": counts.mean(axis=1),
-            "n_repetitions_min": counts.min(axis=1),
-            "n_repetitions_max": counts.max(axis=1),
+            "n_repetitions_mean": total / n_targets,
+            "n_repetitions_min": least,
+            "n_repetitions_max": most,
         }
     )

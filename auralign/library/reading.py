@@ -131,7 +131,7 @@ def read_responses(
     given: dict[str, Any] = {"kind": kind, where: path, **options}
     if target_table is not None:
         given["target_table"] = Path(target_table).absolute()
-    targets = _read_responses(validated(Targets, given, "read_responses"))
+    targets = _read_responses(validated(Targets, given, "read_responses")).load()
     targets = targets.assign_attrs(source={"kind": kind, "file": path.name})
     return targets.isel(repetition=0, drop=True) if targets.sizes["repetition"] == 1 else targets
 

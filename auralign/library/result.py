@@ -14,7 +14,9 @@ import xarray as xr
 
 from ..analysis.layer_choice import naive_best, nested_choice, published_choice
 from ..errors import ConfigError, DataError
+from ..questions.encoding.ceiling_blocks import COLUMNS, ceiling_table
 from ..questions.encoding.summary import describe_targets, summarise
+from ..scoring.ceiling_options import Ceiling
 from ..scoring.metrics import METRICS, primary_metric
 from .given import Array
 
@@ -151,14 +153,13 @@ class Result:
     def ceilings(self) -> xr.Dataset | None:
         """Noise ceilings of r2_corr, of dim target; None where responses are not repeated.
 
-        `noise_ceiling`, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high` (bootstrap over stimuli), and
+        `noise_ceiling`, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high` (jackknife over stimuli), and
         `n_repetitions`. Computed when they are first asked for.
         """
         if self.responses.sizes["repetition"] < 2:
             return None
-        columns = ["noise_ceiling", "noise_ceiling_low", "noise_ceiling_high", "n_repetitions"]
-        known = self._about_targets[columns]
-        return xr.Dataset({c: ("target", known[c].to_numpy()) for c in columns}, coords={"target": self.targets})
+        known = {column: ("target", self._about_targets[column].to_numpy()) for column in COLUMNS}
+        return xr.Dataset(known, coords={"target": self.targets})
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -167,7 +168,10 @@ class Result:
 
     @cached_property
     def _about_targets(self) -> pd.DataFrame:
-        return describe_targets(self.responses)
+        about = describe_targets(self.responses)
+        if self.responses.sizes["repetition"] < 2:
+            return about
+        return pd.concat([about, ceiling_table(self.responses.to_numpy(), Ceiling())], axis=1)
 
     def best_layer(
         self,

@@ -30,7 +30,7 @@ def fingerprint(value: Any) -> str:
 
     Parameters
     ----------
-    value : None, bool, number, str, array, StoredArray, pydantic model, or dataclass, list, tuple or dict of such
+    value : None, bool, number, str, slice, array, StoredArray, pydantic model, or dataclass, list, tuple, dict of such
         A StoredArray counts by its values and its rows, not by its file; a dataclass by all its fields.
 
     Raises
@@ -47,6 +47,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, StoredArray):
         return ["StoredArray", value.sha256, sha256_of_array(value.rows)]
+    if isinstance(value, slice):
+        return ["slice", value.start, value.stop, value.step]
     if isinstance(value, np.ndarray):
         return ["ndarray", sha256_of_array(value)]
     if isinstance(value, EstimatorOptions):

@@ -9,20 +9,21 @@ from pathlib import Path
 
 from ..config.models import Comparison
 from ..errors import ConfigError
+from ..estimators.registry import abilities
 from ..inputs.arrays import store_array
 from ..inputs.study import load_study
 from ..questions.block import compute_block
 from ..questions.encoding.blocks import Job
 from ..questions.encoding.engines import check_inner_folds
 from ..questions.encoding.options import settle_metric
-from ..questions.encoding.plan import plan_blocks
+from ..questions.encoding.plan import Planned, plan_blocks
 from ..questions.question import questions_of
 from ..wording import counted, duration, size
 from .compare import BLOCKS
 
 # s that measuring takes at most, about; estimators that are not measured by then are told by their size
 PATIENCE = 20.0
-# of more targets, estimators that select features (which takes long for each) are measured on so many
+# of a block with more targets, so many are measured where each is solved by itself, which takes long
 MEASURED_TARGETS = 64
 
 
@@ -33,10 +34,10 @@ class Part:
     Attributes
     ----------
     features, estimator : str
-    layers, done : int
-        Blocks, and how many of them are there from an earlier run.
-    n_units : int
-        Units of all layers that are missing together.
+    layers, blocks, done : int
+        Blocks, and how many of them are there from an earlier run; a layer of many targets has several.
+    work : int
+        Units x targets of all blocks that are missing together.
     seconds : float
         One process's time for the missing blocks, s.
     n_bytes : float
@@ -48,8 +49,9 @@ class Part:
     features: str
     estimator: str
     layers: int
+    blocks: int
     done: int
-    n_units: int
+    work: int
     seconds: float
     n_bytes: float
     is_measured: bool
@@ -88,7 +90,7 @@ class DryRun:
     @property
     def missing(self) -> int:
         """Blocks that would be computed."""
-        return sum(part.layers - part.done for part in self.parts)
+        return sum(part.blocks - part.done for part in self.parts)
 
     @property
     def seconds(self) -> float:
@@ -122,9 +124,9 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
         study = load_study(config, scratch, config.needs_categories)
         check_inner_folds(config.estimators, study.splits, study.groups)
         settled = settle_metric(config, study.targets.sizes["repetition"] > 1)
-        groups: dict[tuple[str, str], list[Job]] = {}
-        for block in plan_blocks(settled, study, (out / BLOCKS).absolute(), scratch):
-            groups.setdefault((block.features, block.estimator), []).append(block.job)
+        groups: dict[tuple[str, str], list[Planned]] = {}
+        for planned in plan_blocks(settled, study, (out / BLOCKS).absolute(), scratch):
+            groups.setdefault((planned.features, planned.estimator), []).append(planned)
         array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
         parts, measured = _parts(groups, scratch, force)
     return DryRun(
@@ -142,32 +144,35 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
     )
 
 
-def _parts(groups: dict[tuple[str, str], list[Job]], scratch: Path, force: bool) -> tuple[list[Part], bool]:
+def _parts(groups: dict[tuple[str, str], list[Planned]], scratch: Path, force: bool) -> tuple[list[Part], bool]:
     """Estimate every feature set and estimator, small ones first, so that much is measured in little time."""
-    missing = {pair: [job for job in jobs if force or not job.is_done] for pair, jobs in groups.items()}
-    # by estimator, of what was measured last: s for one unit, bytes of one block
+    missing = {
+        pair: [planned.job for planned in blocks if force or not planned.job.is_done] for pair, blocks in groups.items()
+    }
+    # by estimator, of what was measured last: s for one unit and target, bytes for one target
     rates: dict[str, tuple[float, float]] = {}
     found, started = {}, time.perf_counter()
-    for (features, estimator), jobs in sorted(missing.items(), key=lambda item: sum(map(_units, item[1]))):
-        n_units = sum(map(_units, jobs))
+    for (features, estimator), jobs in sorted(missing.items(), key=lambda item: sum(map(_work, item[1]))):
+        work = sum(map(_work, jobs))
         # of many layers the middle one: depth does not matter, units may
         is_measured = bool(jobs) and (estimator not in rates or time.perf_counter() - started < PATIENCE)
         if is_measured:
-            job = sorted(jobs, key=_units)[len(jobs) // 2]
+            job = sorted(jobs, key=_work)[len(jobs) // 2]
             if not rates:
                 _measure(job, scratch)  # the first time, libraries are loaded
             seconds, n_bytes = _measure(job, scratch)
-            rates[estimator] = seconds / _units(job), n_bytes
-        per_unit, per_block = rates[estimator] if jobs else (0.0, 0.0)
-        total = len(groups[features, estimator])
+            rates[estimator] = seconds / _work(job), n_bytes / _targets(job)
+        of_work, of_target = rates[estimator] if jobs else (0.0, 0.0)
+        blocks = groups[features, estimator]
         found[features, estimator] = Part(
             features,
             estimator,
-            total,
-            total - len(jobs),
-            n_units,
-            per_unit * n_units,
-            per_block * len(jobs),
+            len({planned.layer for planned in blocks}),
+            len(blocks),
+            len(blocks) - len(jobs),
+            work,
+            of_work * work,
+            of_target * sum(map(_targets, jobs)),
             is_measured,
         )
     return [found[pair] for pair in groups], bool(rates)
@@ -175,11 +180,13 @@ def _parts(groups: dict[tuple[str, str], list[Job]], scratch: Path, force: bool)
 
 def _measure(job: Job, scratch: Path) -> tuple[float, float]:
     """Compute one split of a block: seconds and bytes of the whole block."""
-    n_targets, times = job.responses.shape[1], float(len(job.splits))
+    n_targets, times = _targets(job), float(len(job.splits))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         one = replace(job, splits=job.splits[:1], folder=Path(folder), scratch=Path(folder))
-        if job.is_sparse and n_targets > MEASURED_TARGETS:
-            one = replace(one, responses=store_array(job.responses.load(slice(0, MEASURED_TARGETS)), scratch))
+        can = abilities(job.estimator)
+        if n_targets > MEASURED_TARGETS and (can.sparse or can.by_target):
+            first = job.responses.load(slice(job.part.start, job.part.start + MEASURED_TARGETS))
+            one = replace(one, responses=store_array(first, scratch), part=slice(0, MEASURED_TARGETS))
             times *= n_targets / MEASURED_TARGETS
         started = time.perf_counter()
         compute_block(one)
@@ -188,8 +195,12 @@ def _measure(job: Job, scratch: Path) -> tuple[float, float]:
     return seconds * times, n_bytes * times
 
 
-def _units(job: Job) -> int:
-    return sum(band.shape[1] for band in job.bands)
+def _work(job: Job) -> int:
+    return _targets(job) * sum(band.shape[1] for band in job.bands)
+
+
+def _targets(job: Job) -> int:
+    return job.part.stop - job.part.start
 
 
 def _peak_memory() -> int:
@@ -201,7 +212,7 @@ def _peak_memory() -> int:
 def describe_dry_run(run: DryRun) -> str:
     """Say what a run would compute, how long it takes and how much it needs."""
     repeated = f", {run.n_repetitions} repetitions each" if run.n_repetitions > 1 else ""
-    total = sum(part.layers for part in run.parts)
+    total = sum(part.blocks for part in run.parts)
     lines = [
         f"{run.name}: {counted(run.n_stimuli, 'stimulus')}, {counted(run.n_targets, 'target')}{repeated}, "
         f"{counted(run.n_splits, 'split')}; results go to {run.out}",
@@ -210,14 +221,16 @@ def describe_dry_run(run: DryRun) -> str:
     ]
     width = max(len(f"{part.features} {part.estimator}") for part in run.parts)
     for part in run.parts:
+        cut = "" if part.blocks == part.layers else f" in {counted(part.blocks, 'block')}"
         there = f", {part.done} there already" if part.done else ""
-        how = "" if part.layers == part.done else f": about {duration(part.seconds)} of one process"
-        how += "" if part.is_measured or part.layers == part.done else " (by its size)"
-        lines.append(f"  {f'{part.features} {part.estimator}':{width}s}  {counted(part.layers, 'layer')}{there}{how}")
+        how = "" if part.blocks == part.done else f": about {duration(part.seconds)} of one process"
+        how += "" if part.is_measured or part.blocks == part.done else " (by its size)"
+        label = f"{part.features} {part.estimator}"
+        lines.append(f"  {label:{width}s}  {counted(part.layers, 'layer')}{cut}{there}{how}")
     lines += ["", f"to compute: {run.missing} of {counted(total, 'block')}"]
     if not run.missing:
         return "\n".join([*lines, "time: seconds, only tables and tests are made again"])
-    by_size = sum(not part.is_measured and part.done < part.layers for part in run.parts)
+    by_size = sum(not part.is_measured and part.done < part.blocks for part in run.parts)
     ground = "measured: one split of one block of each line"
     if by_size:
         ground += f" but {by_size}, told by the size"

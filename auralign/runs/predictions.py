@@ -78,7 +78,7 @@ def stimulus_predictions(
         study = load_study(config, Path(scratch), config.needs_categories)
         position = {name: place for place, name in enumerate(study.targets.target.values)}
         study = _of_results(study, results)
-        y = mean_response(study.targets.to_numpy())[:, [position[name] for name in wanted]]
+        y = mean_response(study.targets[:, [position[name] for name in wanted]].to_numpy())
         layers = chosen[wanted].to_numpy()  # [splits, targets], -1 where none can be chosen
         predicted = np.full((len(layers), *y.shape), np.nan)  # [splits, stimuli, targets]
         for index in np.unique(layers[layers >= 0]):

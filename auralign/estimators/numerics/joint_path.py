@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dposv, dpotrf, dtrtrs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import MultiTaskLasso
 
@@ -55,20 +55,63 @@ def joint_alpha_grid(x: np.ndarray, y: np.ndarray, n_alphas: int, eps: float) ->
 class _Point:
     """The sizes of the rows of W, and what follows from them, for some columns of X.
 
-    With lambda = n alpha and D = diag(size), the smallest penalised loss among all W is attained by
-    W = D X'SY, S = (lambda I + X D X')^-1, and is lambda / 2 times `value` = tr(Y'SY) + sum(size).
+    With lambda = n alpha and D = diag(size), the smallest penalised loss among all W is attained by W = D Z,
+    Z = X'SY, S = (lambda I + X D X')^-1, and is lambda / 2 times `value` = tr(Y'SY) + sum(size). X'X and X'Y are all
+    that is needed of X and Y: with V = L^-1 sqrt(D) X', LL' = lambda I + sqrt(D) X'X sqrt(D) of the sizes that are not
+    0, lambda S = I - V'V (Woodbury). The residual R = Y - XW = lambda S Y has X'R = lambda Z.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (k, k)
+        X'X.
+    cross : ndarray, shape (k, n_targets)
+        X'Y.
+    power : float
+        ||Y||_F^2.
+    size : ndarray, shape (k,)
+    lam : float
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float):
-        gram = (x * size) @ x.T
-        gram[np.diag_indices_from(gram)] += lam
-        self.factor = cholesky(gram, lower=True, check_finite=False)  # of S^-1
-        self.half = solve_triangular(self.factor, y, lower=True, check_finite=False)  # its product with itself: Y'SY
-        self.value = (self.half**2).sum() + size.sum()
+    def __init__(self, gram: np.ndarray, cross: np.ndarray, power: float, size: np.ndarray, lam: float):
+        own = np.flatnonzero(size)
+        roots = np.sqrt(size[own])
+        # [Y'X; X'X] sqrt(D), whose transpose LAPACK takes as it is
+        both = np.concatenate([cross[own].T, gram[:, own]])
+        both *= roots
+        inner = both[cross.shape[1] :][own] * roots[:, None]
+        inner.flat[:: len(own) + 1] += lam
+        self._half = _lower_solve(_cholesky(inner), both.T)
+        self._gram, self._n_targets, self._lam = gram, cross.shape[1], lam
+        of_y, of_x = self._half[:, : self._n_targets], self._half[:, self._n_targets :]
+        fitted = float(np.einsum("ij,ij->", of_y, of_y))  # tr(Y'XW)
+        self.value = (power - fitted) / lam + size.sum()
+        self.z = (cross - of_x.T @ of_y) / lam
+        self.squares = np.einsum("ij,ij->i", self.z, self.z)
+        # ||R||^2, tr(Y'R) and with the largest norm of a row of Z the gap, as `_gap` from the residual itself
+        residual = power - fitted - lam * float(size @ self.squares)
+        scale = min(1.0, 1.0 / np.sqrt(self.squares.max())) if self.squares.any() else 1.0
+        primal = residual + 2.0 * lam * float(size @ np.sqrt(self.squares))
+        self.gap = (primal - 2.0 * scale * (power - fitted) + scale**2 * residual) / power if power else 0.0
 
-    def residual(self, lam: float) -> np.ndarray:
-        """Y - XW = lambda S Y, shape (n, n_targets)."""
-        return lam * solve_triangular(self.factor, self.half, lower=True, trans=1, check_finite=False)
+    def hessian(self) -> np.ndarray:
+        """Second derivatives of `value`: 2 (X'SX) * (ZZ') elementwise; the first are 1 - `squares`."""
+        of_x = self._half[:, self._n_targets :]
+        return (2.0 / self._lam) * (self._gram - of_x.T @ of_x) * (self.z @ self.z.T)
+
+
+def _cholesky(matrix: np.ndarray) -> np.ndarray:
+    return dpotrf(matrix.T, lower=1)[0] if len(matrix) else matrix
+
+
+def _lower_solve(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Solve L z = values, in their place where LAPACK can."""
+    return dtrtrs(factor, values, lower=1, overwrite_b=1)[0] if len(factor) else values
+
+
+def _positive_solve(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Solve for a vector with a matrix that is positive definite, but for rounding."""
+    _, found, failed = dposv(matrix, values, lower=1)
+    return np.linalg.solve(matrix, values) if failed else found
 
 
 def _bounded_step(hessian: np.ndarray, gradient: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -79,36 +122,38 @@ def _bounded_step(hessian: np.ndarray, gradient: np.ndarray, size: np.ndarray) -
     """
     step, free = -size, (size > 0) | (gradient < 0)
     while free.any():
-        rest = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
-        step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], rest)
-        beyond = free & (size + step < 0)
-        if not beyond.any():
+        own, rest = np.flatnonzero(free), np.flatnonzero(~free)
+        of_own = hessian[own]
+        step[own] = -_positive_solve(of_own[:, own], gradient[own] + of_own[:, rest] @ step[rest])
+        beyond = own[size[own] + step[own] < 0]
+        if not len(beyond):
             break
         step[beyond] = -size[beyond]
-        free &= ~beyond
+        free[beyond] = False
     return step
 
 
-def _minimise(x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float) -> np.ndarray:
+def _minimise(
+    gram: np.ndarray, cross: np.ndarray, power: float, size: np.ndarray, lam: float, tolerance: float
+) -> np.ndarray:
     """Minimise `value` of `_Point` over sizes >= 0 by damped Newton steps (Levenberg and Marquardt) inside the bounds.
 
-    With Z = X'SY: gradient_j = 1 - ||z_j||^2, Hessian = 2 (X'SX) * (ZZ') elementwise.
+    Parameters as of `_Point`.
     """
-    point, damping = _Point(x, y, size, lam), LEAST_DAMPING
+    point, damping = _Point(gram, cross, power, size, lam), LEAST_DAMPING
     for _ in range(STEPS):
-        half = solve_triangular(point.factor, x, lower=True, check_finite=False)
-        z = half.T @ point.half
-        norms = np.linalg.norm(z, axis=1)
-        if _gap(y, point.residual(lam), lam * norms.max(), (size * norms).sum(), lam) <= 0.1 * GAP_TOLERANCE:
+        if point.gap <= 0.1 * tolerance:
             break
-        gradient, hessian = 1.0 - norms**2, 2.0 * (half.T @ half) * (z @ z.T)
+        gradient, hessian = 1.0 - point.squares, point.hessian()
         diagonal = hessian.diagonal() + 1e-6 * hessian.diagonal().mean()
         while damping <= MOST_DAMPING:
-            step = _bounded_step(hessian + np.diag(damping * diagonal), gradient, size)
+            damped = hessian.copy()
+            damped.flat[:: len(size) + 1] += damping * diagonal
+            step = _bounded_step(damped, gradient, size)
             new_size = np.maximum(size + step, 0.0)
             # the value is at least the sum of the sizes
             if new_size.sum() <= point.value:
-                new = _Point(x, y, new_size, lam)
+                new = _Point(gram, cross, power, new_size, lam)
                 # close to the minimum rounding hides the decrease
                 if new.value <= point.value + 1e-4 * min(gradient @ step, 0.0) + 1e-11 * point.value:
                     break
@@ -119,21 +164,45 @@ def _minimise(x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float) -> np.
     return size
 
 
-def _solve(x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float) -> tuple[np.ndarray, float]:
-    """Minimise over the sizes of all columns, starting from `size`, in place; returns them and the relative gap."""
+def _weights(x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float) -> np.ndarray:
+    """Solve the ridge regression that sizes > 0 of some columns stand for: W, [k, n_targets]."""
+    own = x * np.sqrt(size)
+    gram = own.T @ own
+    gram.flat[:: len(size) + 1] += lam
+    factor = _cholesky(gram)
+    half = _lower_solve(factor, own.T @ y)
+    return np.sqrt(size)[:, None] * (dtrtrs(factor, half, lower=1, trans=1)[0] if len(size) else half)
+
+
+def _solve(
+    x: np.ndarray, y: np.ndarray, size: np.ndarray, lam: float, tolerance: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Minimise over the sizes of all columns, starting from `size`, in place.
+
+    Returns
+    -------
+    columns : ndarray of int, shape (k,)
+        Whose size is not 0.
+    weights : ndarray, shape (k, n_targets)
+    gap : float
+        The relative gap.
+    """
+    power = float(np.einsum("ij,ij->", y, y))
     for _ in range(ROUNDS):
         selected = np.flatnonzero(size)
-        residual = _Point(x[:, selected], y, size[selected], lam).residual(lam)
+        weights = _weights(x[:, selected], y, size[selected], lam)
+        residual = y - x[:, selected] @ weights
         norms = np.linalg.norm(x.T @ residual, axis=1) / lam
-        gap = _gap(y, residual, lam * norms.max(initial=0.0), (size * norms).sum(), lam)
-        if gap <= GAP_TOLERANCE:
+        gap = _gap(y, residual, lam * norms.max(initial=0.0), np.linalg.norm(weights, axis=1).sum(), lam)
+        if gap <= tolerance:
             break
         # beside them the columns that want a size (norm > 1), at most as many as there are stimuli
         wanted = np.flatnonzero((norms > 1.0) & (size == 0))
         wanted = wanted[np.argsort(-norms[wanted], kind="stable")[: len(x)]]
         columns = np.concatenate([selected, wanted])
-        size[columns] = _minimise(x[:, columns], y, size[columns], lam)
-    return size, gap
+        own = x[:, columns]
+        size[columns] = _minimise(own.T @ own, own.T @ y, power, size[columns], lam, tolerance)
+    return selected, weights, gap
 
 
 def _coordinate_descent(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
@@ -144,7 +213,9 @@ def _coordinate_descent(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarra
         return model.fit(x, y).coef_.T
 
 
-def joint_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+def joint_path(
+    x: np.ndarray, y: np.ndarray, alphas: np.ndarray, tolerance: float = GAP_TOLERANCE
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
     """Minimise ||Y - XW||_F^2 / (2 n) + alpha sum_j ||w_j||_2 for one alpha after the other.
 
     Since ||w|| = min over s >= 0 of (||w||^2 / s + s) / 2, the sizes s_j of W's rows can be found first: given them W
@@ -157,6 +228,8 @@ def joint_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tup
     x : ndarray, shape (n, n_features), centred
     y : ndarray, shape (n, n_targets), centred
     alphas : ndarray, shape (n_alphas,), descending and positive
+    tolerance : float
+        Relative duality gap at which a solution is exact enough.
 
     Yields
     ------
@@ -164,7 +237,7 @@ def joint_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tup
         Of equal columns the first carries the weight.
     weights : ndarray, shape (n_selected, n_targets)
     gap : float
-        Relative duality gap. Where Newton's method leaves it above `GAP_TOLERANCE`, coordinate descent is asked and
+        Relative duality gap. Where Newton's method leaves it above `tolerance`, coordinate descent is asked and
         the better of both is kept.
     """
     kept = distinct_columns(x)
@@ -173,14 +246,18 @@ def joint_path(x: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> Iterator[tup
     scaled = y / scale
     # the sizes depend on Y only by YY': of more targets than stimuli, n x n numbers with the same YY' do
     small = cast(np.ndarray, np.linalg.qr(scaled.T, mode="r")).T if y.shape[1] > len(y) else scaled
-    size = np.zeros(len(kept))
-    for alpha in alphas:
+    size = before = np.zeros(len(kept))
+    ratio = 0.0
+    for number, alpha in enumerate(alphas):
         lam = alpha * len(y) / scale
-        size, gap = _solve(x, small, size, lam)
-        columns = np.flatnonzero(size)
-        dual = _Point(x[:, columns], scaled, size[columns], lam).residual(lam) / lam  # S Y
-        weights = scale * size[columns, None] * (x[:, columns].T @ dual)
-        if not gap <= GAP_TOLERANCE:
+        if number > 1:
+            ratio = (alphas[number - 1] - alpha) / (alphas[number - 2] - alphas[number - 1])
+        # sizes go nearly straight between grid points: the last two tell where the next one is; none is given up yet
+        start = np.where(size > 0, np.maximum(size + ratio * (size - before), 0.1 * size), 0.0)
+        before, size = size, start
+        columns, weights, gap = _solve(x, small, size, lam, tolerance)
+        weights = scale * (weights if small is scaled else _weights(x[:, columns], scaled, size[columns], lam))
+        if not gap <= tolerance:
             other = _coordinate_descent(x, y, alpha)
             other_gap = relative_joint_gap(x, y, other, alpha)
             if not gap <= other_gap:

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from ...errors import DataError
 from .decomposition import EPS, ROUNDING, Decomposition, decompose
+from .device import HOST, Arrays
 from .folds import Fold, resolve_folds
 
 # targets per block, and rows of one matrix product (several alphas at a time): large enough for the product's full
 # speed, small enough for the processor's cache
 BLOCK = 1024
 ROWS = 500
+# bands of rows into which a triangular matrix is cut, so that most of its zeros are not multiplied
+BANDS = 8
 
-# (centred responses [n, B], rotated ones Q'y [rank, B]) -> (errors [A, B], error of the mean alone [B])
-Criterion = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# (centred responses [n, B], rotated ones Q'y [rank, B]) -> (errors [A, B], error of the mean alone [B]); the arguments
+# are arrays of the device, what is returned is on the host
+Criterion = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
 
 
 def distinct_alphas(eigenvalues: np.ndarray, alphas: np.ndarray) -> np.ndarray:
@@ -76,8 +80,12 @@ def loo_errors(decomposition: Decomposition, y: np.ndarray, alphas: np.ndarray) 
     return np.hstack([criterion(c, decomposition.q.T @ c)[0] for _, _, c in centred_blocks(np.asarray(y))])
 
 
-def leave_one_out(decomposition: Decomposition, alphas: np.ndarray) -> Criterion:
-    """Prepare the errors of `loo_errors` for blocks of targets; that of the mean is sum(yc^2) n / (n - 1)^2."""
+def leave_one_out(decomposition: Decomposition, alphas: np.ndarray, arrays: Arrays = HOST) -> Criterion:
+    """Prepare the errors of `loo_errors` for blocks of targets; that of the mean is sum(yc^2) n / (n - 1)^2.
+
+    Where the rank is n - 1 the errors of an alpha are e = M Q'y with M = D^-1 Q diag(w). Their mean square is
+    ||R Q'y||^2 with M / sqrt(n) = (orthonormal columns) R: R is triangular, which saves nearly half of the products.
+    """
     q, eigenvalues = decomposition.q, decomposition.eigenvalues
     n, rank = q.shape
     complete = rank == n - 1
@@ -92,29 +100,54 @@ def leave_one_out(decomposition: Decomposition, alphas: np.ndarray) -> Criterion
         denominators = 1.0 - 1.0 / n + weights @ (q**2).T
         # what is left of 1 - leverage is rounding
         denominators[denominators <= ROUNDING] = 0.0
-    with np.errstate(divide="ignore"):
-        scales = 1.0 / denominators**2 / n
+    possible = (denominators != 0.0).all(axis=1)  # every stimulus can be left out
+    scales = 1.0 / (np.where(possible[:, None], denominators, 1.0) * np.sqrt(n))
+    squares = _of_triangles(q, weights, scales, arrays) if complete else _of_residuals(q, weights, scales, arrays)
 
-    together = max(1, ROWS // n)
-
-    def errors(centred: np.ndarray, rotated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        n_targets = centred.shape[1]
-        out = np.empty((len(weights), 1, n_targets))
-        memory = np.empty((together * n, n_targets))
-        for start in range(0, len(weights), together):
-            some = slice(start, start + together)
-            maps = q * weights[some, None]  # [some, n, rank]
-            residual = np.matmul(maps.reshape(len(maps) * n, rank), rotated, out=memory[: len(maps) * n])
-            residual = residual.reshape(len(maps), n, n_targets)
-            if not complete:
-                residual += centred
-            np.square(residual, out=residual)
-            with np.errstate(invalid="ignore"):  # 0 * inf
-                np.matmul(scales[some, None], residual, out=out[some])
-        out[~np.isfinite(out)] = np.inf
-        return out[:, 0], np.einsum("ij,ij->j", centred, centred) * n / max(n - 1, 1) ** 2
+    def errors(centred: Any, rotated: Any) -> tuple[np.ndarray, np.ndarray]:
+        out = arrays.get(squares(centred, rotated))
+        out[~(np.isfinite(out) & possible[:, None])] = np.inf
+        return out, arrays.get(arrays.einsum("ij,ij->j", centred, centred)) * (n / max(n - 1, 1) ** 2)
 
     return errors
+
+
+def _of_triangles(q: np.ndarray, weights: np.ndarray, scales: np.ndarray, arrays: Arrays) -> Callable[[Any, Any], Any]:
+    """Prepare the squares of scale * (Q (w * rotated)), summed over stimuli, [A, B]."""
+    n_alphas, rank = weights.shape
+    triangles = np.linalg.qr(scales[:, :, None] * q * weights[:, None], mode="r")  # [A, rank, rank]
+    edges = np.unique(np.linspace(0, rank, BANDS + 1).astype(int))
+    # the rows of all alphas together, without the columns that are 0 in all of them
+    bands = [
+        (start, arrays.put(triangles[:, start:stop, start:].reshape(-1, rank - start)))
+        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+    def squares(_: Any, rotated: Any) -> Any:
+        parts = ((band @ rotated[start:]).reshape(n_alphas, -1, rotated.shape[1]) for start, band in bands)
+        return sum(arrays.einsum("aij,aij->aj", part, part) for part in parts)
+
+    return squares
+
+
+def _of_residuals(q: np.ndarray, weights: np.ndarray, scales: np.ndarray, arrays: Arrays) -> Callable[[Any, Any], Any]:
+    """Prepare the squares of scale * (centred + Q (w * rotated)), summed over stimuli, [A, B]."""
+    n, rank = q.shape
+    n_alphas = len(weights)
+    maps = arrays.put((scales[:, :, None] * q * weights[:, None]).reshape(n_alphas * n, rank))
+    factors = arrays.put(scales[:, :, None])
+    together = max(1, ROWS // n)
+
+    def squares(centred: Any, rotated: Any) -> Any:
+        out = arrays.put(np.empty((n_alphas, rotated.shape[1])))
+        for start in range(0, n_alphas, together):
+            some = slice(start, start + together)
+            residual = (maps[start * n : (start + together) * n] @ rotated).reshape(-1, n, rotated.shape[1])
+            residual += factors[some] * centred
+            out[some] = arrays.einsum("aij,aij->aj", residual, residual)
+        return out
+
+    return squares
 
 
 def kfold_errors(x: np.ndarray, y: np.ndarray, alphas: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
@@ -153,45 +186,62 @@ def inner_folds(x: np.ndarray, folds: list[Fold]) -> list[InnerFold]:
     return decomposed
 
 
-def k_fold(folds: list[InnerFold], alphas: np.ndarray) -> Criterion:
+def k_fold(folds: list[InnerFold], alphas: np.ndarray, arrays: Arrays = HOST) -> Criterion:
     """Prepare the errors of `kfold_errors` for blocks of targets; every fold counts alike (see `folds`).
 
     The mean that competes is that of each fold's training stimuli.
     """
+    prepared = []
+    for fold in folds:
+        n, rank = fold.projected.shape
+        shrunk = fold.projected / (fold.decomposition.eigenvalues + alphas[:, None, None])  # [A, n_held_out, rank]
+        on_device = (fold.train, fold.held_out, fold.decomposition.q.T, shrunk.reshape(len(alphas) * n, rank))
+        prepared.append([arrays.put(array) for array in on_device])
 
-    def errors(centred: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        out, null = np.zeros((len(alphas), centred.shape[1])), np.zeros(centred.shape[1])
-        for fold in folds:
-            y = centred[fold.train]
+    def errors(centred: Any, _: Any) -> tuple[np.ndarray, np.ndarray]:
+        n_targets = centred.shape[1]
+        out, null = np.zeros((len(alphas), n_targets)), np.zeros(n_targets)
+        for train, held_out, to_dual, maps in prepared:
+            y = centred[train]
             mean = y.mean(axis=0)
-            rotated = fold.decomposition.q.T @ (y - mean)
-            deviation = centred[fold.held_out] - mean
-            null += (deviation**2).mean(axis=0)
-            for row, alpha in enumerate(alphas):
-                shrunk = fold.projected / (fold.decomposition.eigenvalues + alpha)  # [n_held_out, rank]
-                out[row] += ((deviation - shrunk @ rotated) ** 2).mean(axis=0)
+            rotated = to_dual @ (y - mean)
+            deviation = centred[held_out] - mean
+            n = len(deviation)
+            null += arrays.get(arrays.einsum("ij,ij->j", deviation, deviation)) / n
+            for row in range(len(alphas)):
+                residual = deviation - maps[row * n : (row + 1) * n] @ rotated
+                out[row] += arrays.get(arrays.einsum("ij,ij->j", residual, residual)) / n
         return out / len(folds), null / len(folds)
 
     return errors
 
 
 def centred_blocks(y: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Give targets block by block: their positions, means and centred responses [n, B].
+    """Give targets block by block: their positions, means and centred responses [n, B], see `centred_block`."""
+    for start in range(0, y.shape[1], BLOCK):
+        yield centred_block(y, slice(start, min(start + BLOCK, y.shape[1])))
+
+
+def centred_block(y: np.ndarray, block: slice) -> tuple[slice, np.ndarray, np.ndarray]:
+    """Give some targets of y [n, n_targets]: their positions, means and centred responses [n, B].
 
     Leave-one-out errors are those of y itself: Q is orthogonal to the constant that is taken off. Constant responses
     (a spread that is rounding) become exact zeros.
+
+    Raises
+    ------
+    DataError
+        Responses are not finite, or so large that their squares are not.
     """
-    n = len(y)
-    for start in range(0, y.shape[1], BLOCK):
-        values = np.asarray(y[:, start : start + BLOCK], dtype=np.float64)
-        mean = values.mean(axis=0)
-        centred = values - mean
-        squares = np.einsum("ij,ij->j", centred, centred)
-        if not np.isfinite(squares).all():
-            bad = start + np.flatnonzero(~np.isfinite(squares))
-            raise DataError(
-                f"ridge: the responses of {len(bad)} or more targets are not finite (or their squares are not), at "
-                f"positions {', '.join(map(str, bad[:5]))}. Leave these targets out, or rescale them."
-            )
-        centred[:, squares <= ROUNDING**2 * (squares + n * mean**2)] = 0.0
-        yield slice(start, start + values.shape[1]), mean, centred
+    values = np.asarray(y[:, block], dtype=np.float64)
+    mean = values.mean(axis=0)
+    centred = values - mean
+    squares = np.einsum("ij,ij->j", centred, centred)
+    if not np.isfinite(squares).all():
+        bad = block.start + np.flatnonzero(~np.isfinite(squares))
+        raise DataError(
+            f"ridge: the responses of {len(bad)} or more targets are not finite (or their squares are not), at "
+            f"positions {', '.join(map(str, bad[:5]))}. Leave these targets out, or rescale them."
+        )
+    centred[:, squares <= ROUNDING**2 * (squares + len(y) * mean**2)] = 0.0
+    return block, mean, centred

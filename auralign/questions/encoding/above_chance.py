@@ -1,17 +1,14 @@
 """Is a feature set better than chance? Permutation of the stimuli, as a table."""
 
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from ...estimators.registry import abilities
-from ...inference.resampling import permute
-from ...inputs.repetitions import mean_response
-from ...inputs.study import Layer, Study
-from ..preparation import Preparation, joined_bands, preparation_of
-from .engines import run_multitarget
-from .options import Encoding
+from ...inference.statistics import benjamini_hochberg
+from .chance_blocks import NUMBERS, Tested
+from .options import AboveChance, Encoding
 
 COLUMNS = [
     "features", "layer", "layer_name", "estimator", "target", "metric", "score", "chance", "p", "p_layers",
@@ -19,57 +16,53 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def above_chance(options: Encoding, study: Study) -> pd.DataFrame:
-    """Permute the responses over stimuli and do everything again, for every feature set and ridge of a comparison.
+def above_chance(settings: AboveChance | None, tested: Sequence[Tested], targets: np.ndarray) -> pd.DataFrame | None:
+    """Put the permutation tests of every feature set and ridge together.
 
     Each permutation is fitted as the responses themselves are: the same preparation of features and responses
     (scaling, joined sets), the same splits, inner folds and choice of alpha. So `score` is the median over splits of
     the `r2_corr` in the scores. Where the splits keep groups of stimuli together, so do the permutations.
 
+    Parameters
+    ----------
+    settings : AboveChance or None
+    tested : list of Tested
+        Whose blocks are done.
+    targets : ndarray of str, shape (n_targets,)
+        Their names.
+
     Returns
     -------
-    DataFrame
+    DataFrame, or None where nothing was to be tested
         Columns `COLUMNS`; one row per features x layer x estimator x target. `chance` is the permuted score that
         `score` exceeds where p <= .05, `p` of this layer by itself, `p_layers` corrected for the choice among the
         layers, `p_best_fdr` that of the target's best layer, with the false discovery rate over targets. Estimators
         that `untested` names have no row.
+
+    Raises
+    ------
+    AuralignError
+        The results of a block are gone.
     """
-    settings = options.above_chance
-    assert settings is not None  # who has none is not asked
-    y = mean_response(study.targets.to_numpy())
-    within = None if settings.within is None else np.asarray(study.categories)
-    tables = []
-    for name, layers in study.features.items():
-        for label, estimator in options.estimators.items():
-            if not abilities(estimator).permute:
-                continue
-            score_layers = [
-                partial(_scores, study, layer, estimator, preparation_of(options, study, name, layer))
-                for layer in layers.values()
-            ]
-            result = permute(score_layers, y, settings.n_permutations, settings.seed, within, study.groups)
-            index = pd.MultiIndex.from_product([layers, study.targets.target.to_numpy()], names=["layer", "target"])
-            table = index.to_frame(index=False).assign(
-                features=name,
-                layer_name=lambda t, layers=layers: [layers[index].name for index in t["layer"]],
-                estimator=label,
-                metric="r2_corr",
-                score=result.score.ravel(),
-                chance=result.chance.ravel(),
-                p=result.p.ravel(),
-                p_layers=result.p_layers.ravel(),
-                p_best_fdr=np.tile(result.p_best_fdr, len(layers)),
-                n_permutations=result.n_permutations,
-            )
-            tables.append(table[COLUMNS])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-
-
-def _scores(study: Study, layer: Layer, estimator, preparation: Preparation, columns: np.ndarray) -> np.ndarray:
-    """Fit one layer to columns of responses, by the code that computes the scores; r2_corr, [n_splits, n_columns]."""
-    x = joined_bands([band.load() for band in layer.bands])
-    results = run_multitarget(x, columns, study.splits, estimator, preparation, study.groups)
-    return np.stack([result.r2_corr for result in results])
+    if settings is None:
+        return None
+    tables = [pd.DataFrame(columns=COLUMNS)]
+    for one in tested:
+        parts = [block.need("chance") for block in one.blocks]
+        found = pd.concat(parts).sort_values(["layer", "target"], kind="stable")
+        best = found["p_layers"].to_numpy().reshape(len(one.layers), len(targets)).min(axis=0)
+        index = pd.MultiIndex.from_product([one.layers, targets], names=["layer", "target"])
+        table = index.to_frame(index=False).assign(
+            features=one.features,
+            layer_name=np.repeat(np.array(list(one.layers.values()), dtype=object), len(targets)),
+            estimator=one.estimator,
+            metric="r2_corr",
+            **{name: found[name].to_numpy() for name in NUMBERS},
+            p_best_fdr=np.tile(benjamini_hochberg(best), len(one.layers)),
+            n_permutations=settings.n_permutations,
+        )
+        tables.append(table[COLUMNS])
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def untested(options: Encoding) -> list[str]:

@@ -1,4 +1,4 @@
-"""Blocks of encoding: one layer, one estimator, all targets and splits."""
+"""Blocks of encoding: one layer, one estimator, some targets, all splits."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Job(Block):
     bands : tuple of StoredArray, each of shape (n_stimuli, n_units)
         The layer; of a joined feature set one per part.
     responses : StoredArray, shape (n_stimuli, n_targets, n_repetitions)
+    part : slice
+        Of the targets: those of this block.
     splits : list of (development, test)
     estimator : configuration
     engine : str
@@ -48,6 +50,7 @@ class Job(Block):
 
     bands: tuple[StoredArray, ...]
     responses: StoredArray
+    part: slice
     splits: list[Split]
     estimator: EstimatorOptions
     engine: str
@@ -81,5 +84,8 @@ class Job(Block):
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute the tables of `EncodedLayer`."""
         x = joined_bands([band.load() for band in self.bands])
-        layer = encode_layer(x, self.responses, self.splits, self.estimator, self.engine, self.preparation, self.groups)
-        return {"scores": layer.scores} | ({"selected": layer.selected} if self.is_sparse else {})
+        y = self.responses.load(self.part)
+        layer = encode_layer(x, y, self.splits, self.estimator, self.engine, self.preparation, self.groups)
+        tables = {"scores": layer.scores} | ({"selected": layer.selected} if self.is_sparse else {})
+        # positions among all targets
+        return {name: table.assign(target=table["target"] + self.part.start) for name, table in tables.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from sklearn.exceptions import FitFailedWarning
 
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
-from ...estimators.plugin import Can, InnerCv
-from ...estimators.registry import abilities, face, predict
+from ...estimators.plugin import Can, InnerCv, Prediction
+from ...estimators.registry import abilities, face, of_single_repetition, predict, predict_several
+from ...inputs.repetitions import mean_response, repetition_columns
 from ...inputs.splits import smallest_development
 from ...scoring.scores import r2, r2_corr, r2_corr_scorer
-from ..preparation import Parts, Preparation, Split
+from ..preparation import Preparation, Split
 
 if TYPE_CHECKING:
     from julearn import PipelineCreator
@@ -234,24 +235,53 @@ def run_multitarget(
     groups: np.ndarray | None = None,
 ) -> list[SplitResult]:
     """Fit all targets of a split from one factorisation; parameters, result and errors as `run_julearn`."""
-    return [
-        _fit_split(
-            preparation.features(x, split),
-            preparation.responses(y, split),
-            estimator,
-            preparation.widths,
-            inner_cv(estimator, groups, split),
-        )
-        for split in splits
-    ]
+    results = []
+    for split in splits:
+        (x_dev, x_test), (y_dev, y_test) = preparation.features(x, split), preparation.responses(y, split)
+        found = predict(x_dev, y_dev, x_test, estimator, inner_cv(estimator, groups, split), preparation.widths)
+        results.append(_scored(found, y_test))
+    return results
 
 
-def _fit_split(
-    x: Parts, y: Parts, estimator: EstimatorOptions, widths: tuple[int, ...] | None, cv: InnerCv
-) -> SplitResult:
-    """Fit the development part of (x, y), predict and score the test part."""
-    (x_dev, x_test), (y_dev, y_test) = x, y
-    found = predict(x_dev, y_dev, x_test, estimator, cv, widths)
+def run_repetitions(
+    x: np.ndarray,
+    y: np.ndarray,
+    splits: list[Split],
+    estimator: EstimatorOptions,
+    preparation: Preparation,
+    groups: np.ndarray | None = None,
+) -> Iterator[tuple[SplitResult, np.ndarray, np.ndarray]]:
+    """Fit the mean response and every repetition, split by split, so that they share what depends on features alone.
+
+    Parameters
+    ----------
+    x, splits, estimator, preparation, groups
+        As of `run_julearn`; of an estimator that fits each target by itself.
+    y : ndarray, shape (n_stimuli, n_targets, n_repetitions)
+        Every stimulus has every repetition.
+
+    Yields
+    ------
+    result : SplitResult
+        Of the mean response.
+    data : ndarray, shape (n_development, n_targets, n_repetitions)
+        The single repetitions that were fitted.
+    predicted : ndarray, shape (n_test, n_targets, n_repetitions)
+        Predictions of the test stimuli by the fits of single repetitions.
+    """
+    _, n_targets, n_repetitions = y.shape
+    mean, single = mean_response(y), of_single_repetition(estimator)
+    for split in splits:
+        (x_dev, x_test), (y_dev, y_test) = preparation.features(x, split), preparation.responses(mean, split)
+        data = preparation.repetitions(y, split)
+        fits = [(y_dev, estimator), (repetition_columns(data), single)]
+        found, alone = predict_several(x_dev, fits, x_test, inner_cv(estimator, groups, split), preparation.widths)
+        predicted = alone.prediction.reshape(len(x_test), n_repetitions, n_targets)
+        yield _scored(found, y_test), data, np.moveaxis(predicted, 1, 2)
+
+
+def _scored(found: Prediction, y_test: np.ndarray) -> SplitResult:
+    """Score the prediction of a test part."""
     return SplitResult(
         found.prediction,
         found.alpha,

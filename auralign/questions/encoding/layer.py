@@ -16,13 +16,14 @@ from ...inputs.arrays import StoredArray
 from ...inputs.repetitions import effective_repetitions, mean_response, predict_repetitions
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
-from .engines import ENGINES, SplitResult, inner_cv
+from .engines import ENGINES, SplitResult, inner_cv, run_repetitions
+from .parts import TARGETS_TOGETHER
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
 
-# targets that are fitted at a time, which bounds the memory; estimators that fit targets together take all at once
-TARGETS_AT_ONCE = 8192
+# by name, each [n_targets]
+Correction = dict[str, np.ndarray]
 
 SCORES = ("target", "split", "r2", "r2_corr", "r2_dev", "alpha", "n_train", "n_test")
 
@@ -80,22 +81,21 @@ def encode_layer(
         The layer cannot be fitted.
     """
     n_targets = y.shape[1]
-    at_once = n_targets if abilities(estimator).joint else TARGETS_AT_ONCE
+    at_once = n_targets if abilities(estimator).joint else TARGETS_TOGETHER
     predictions: list[list[np.ndarray]] = [[] for _ in splits]
     scores, selected = [], []
     for start in range(0, n_targets, at_once):
         columns = slice(start, start + at_once)
         block = y.load(columns) if isinstance(y, StoredArray) else y[:, columns]
         results = _run(x, block, splits, estimator, engine, preparation, groups)
-        for number, (result, split) in enumerate(zip(results, splits, strict=True)):
-            scores.append(_scores(block, result, split, preparation).assign(split=number))
-            scores[-1]["target"] += start
+        for number, ((result, correction), split) in enumerate(zip(results, splits, strict=True)):
+            scores.append(_scores(result, correction, start, number, split))
             if result.selected is not None:
                 selected += [
                     (start + target, number, units, weights) for target, (units, weights) in enumerate(result.selected)
                 ]
             if keep_predictions:
-                predictions[number].append(result.prediction[:, : block.shape[1]])
+                predictions[number].append(result.prediction)
     return EncodedLayer(
         scores=pd.concat(scores, ignore_index=True),
         selected=_selected(selected),
@@ -151,56 +151,53 @@ def _run(
     engine: str,
     preparation: Preparation,
     groups: np.ndarray | None,
-) -> list[SplitResult]:
+) -> Iterator[tuple[SplitResult, Correction]]:
     """Fit the mean response, and where there are repetitions each of them; y is [n_stimuli, n_targets, n_repetitions].
 
-    The scores are those of the mean; predictions of the repetitions follow its own, repetition by repetition.
+    Yields, split by split, the result of the mean response, and its scores corrected for noise (`noise_corrected`).
     """
-
-    def fitted(columns: np.ndarray, estimator: EstimatorOptions, splits: list[Split]) -> list[SplitResult]:
-        return ENGINES[engine](x, columns, splits, estimator, preparation, groups)
-
-    of_mean = fitted(mean_response(y), estimator, splits)
-    if y.shape[2] == 1:
-        return of_mean
+    run, n_repetitions = ENGINES[engine], y.shape[2]
+    if n_repetitions == 1:
+        yield from ((result, {}) for result in run(x, y[:, :, 0], splits, estimator, preparation, groups))
+        return
     single = of_single_repetition(estimator)
+    together, has_gaps = not abilities(single).joint, bool(np.isnan(y).any())
+    if engine == "multitarget" and together and not has_gaps:
+        # each repetition contiguous: columns are read many times
+        y = np.moveaxis(np.ascontiguousarray(np.moveaxis(y, 2, 1)), 1, 2)
+        for result, data, predicted in run_repetitions(x, y, splits, estimator, preparation, groups):
+            yield result, noise_corrected(result.r2_corr, data, predicted)
+        return
+    of_mean = run(x, mean_response(y), splits, estimator, preparation, groups)
     of_repetitions = predict_repetitions(
-        lambda columns, splits: [result.prediction for result in fitted(columns, single, splits)],
+        lambda columns, splits: [one.prediction for one in run(x, columns, splits, single, preparation, groups)],
         y,
         splits,
-        together=not abilities(single).joint,
+        together=together,
         least=max(3, single.n_inner_folds),
         groups=groups,
     )
-    return [
-        replace(mean, prediction=np.concatenate([mean.prediction, prediction], axis=1))
-        for mean, prediction in zip(of_mean, of_repetitions, strict=True)
-    ]
+    for result, columns, split in zip(of_mean, of_repetitions, splits, strict=True):
+        predicted = np.moveaxis(columns.reshape(len(columns), n_repetitions, -1), 1, 2)
+        # the noise that lowers the score is that of the test stimuli
+        scored = effective_repetitions(y[split[1]])
+        yield result, noise_corrected(result.r2_corr, preparation.repetitions(y, split), predicted, scored)
 
 
-def _scores(y: np.ndarray, result: SplitResult, split: Split, preparation: Preparation) -> pd.DataFrame:
-    """Tabulate one split; y is [n_stimuli, n_targets, n_repetitions]."""
+def _scores(result: SplitResult, correction: Correction, start: int, number: int, split: Split) -> pd.DataFrame:
+    """Tabulate one split, whose targets are counted from `start`."""
     development, test = split
-    n_targets, n_repetitions = y.shape[1:]
-    own = slice(0, n_targets)
     table = {
-        "target": np.arange(n_targets),
-        "r2": result.r2[own],
-        "r2_corr": result.r2_corr[own],
-        "r2_dev": result.r2_dev[own],
-        "alpha": result.alpha[own],
+        "target": start + np.arange(len(result.r2)),
+        "r2": result.r2,
+        "r2_corr": result.r2_corr,
+        "r2_dev": result.r2_dev,
+        "alpha": result.alpha,
         "n_train": len(development),
         "n_test": len(test),
     }
-    if result.params is not None:
-        table["params"] = result.params
-    if n_repetitions > 1:
-        single = result.prediction[:, n_targets:].reshape(len(test), n_repetitions, n_targets)
-        data = preparation.repetitions(y, split)
-        # the noise that lowers the score is that of the test stimuli
-        scored = effective_repetitions(y[test])
-        table.update(noise_corrected(result.r2_corr[own], data, np.moveaxis(single, 1, 2), scored))
-    return pd.DataFrame(table)
+    params = {} if result.params is None else {"params": result.params}
+    return pd.DataFrame(table | params | correction | {"split": number})
 
 
 def _selected(rows: list[tuple[int, int, np.ndarray, np.ndarray]]) -> pd.DataFrame:

@@ -115,7 +115,17 @@ def blocks_of(scores: pd.DataFrame, dims: pd.DataFrame) -> Iterator[pd.DataFrame
         yield of_scores(own, where, dims, dict(zip(OF_BLOCK, names, strict=True)))
 
 
-def dims_of(targets: pd.DataFrame, dims: pd.DataFrame, tested: bool) -> tuple[str, ...]:
-    """List the columns of the measures beside question, measure and value."""
-    intervals = ("low", "high") if "noise_ceiling" in targets else ()
+def dims_of(dims: pd.DataFrame, has_intervals: bool, tested: bool) -> tuple[str, ...]:
+    """List the columns of the measures beside question, measure and value.
+
+    Parameters
+    ----------
+    dims : DataFrame
+        See `target_dims`.
+    has_intervals : bool
+        Whether noise ceilings have an interval.
+    tested : bool
+        Whether there are p above chance.
+    """
+    intervals = ("low", "high") if has_intervals else ()
     return (*OF_BLOCK, *OF_SCORE, *dims.columns, *intervals, *(("p",) if tested else ()))

@@ -13,6 +13,7 @@ from ...estimators.options import EstimatorOptions
 from ...estimators.registry import abilities, options_of
 from ...inputs.options import Inputs
 from ...options import Name, Options, Seed
+from ...scoring.ceiling_options import Ceiling
 from ...scoring.metrics import Metric, primary_metric
 
 
@@ -55,6 +56,8 @@ class Encoding(Inputs):
     noise_correction: Annotated[
         Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
     ] = "auto"
+    # of the noise ceilings of repeated responses
+    ceiling: Ceiling = Ceiling()
     # the score of headline, ranking, tests and figures; auto: corrected for noise where that is possible
     metric: Literal["auto"] | Metric = "auto"
     engine: Literal["auto", "julearn", "multitarget"] = "auto"

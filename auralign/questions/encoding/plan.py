@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +16,33 @@ import pandas as pd
 from ...analysis.hypothesis_options import check_hypotheses
 from ...analysis.paired_tests import best_layer_warnings, check_tests
 from ...estimators.record import describe
-from ...inputs.arrays import store_array
-from ...inputs.repetitions import mean_response
+from ...inputs.arrays import StoredArray
+from ...inputs.lazy_arrays import store_means, store_responses
 from ...inputs.study import Study
 from ..preparation import preparation_of
 from ..question import Place, Plan, Question
 from . import measures
-from .above_chance import untested
+from .above_chance import above_chance, untested
 from .blocks import Job
+from .ceiling_blocks import CeilingBlock, plan_ceilings
+from .chance_blocks import plan_chance
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
-from .summary import IDENTITY, edge_warnings, target_metadata
+from .parts import in_order, target_parts
+from .summary import IDENTITY, describe_targets, edge_warnings
 from .table_files import TABLES
 from .tables import table_makers
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One (features, layer, estimator) of a comparison and what is to be computed for it."""
+    """One (features, layer, estimator) of a comparison, some of its targets, and what is to be computed for them."""
 
     features: str
     layer: int
     layer_name: str
     estimator: str
+    part: slice
     job: Job
 
 
@@ -46,10 +52,10 @@ class EncodingPlan(Plan[Encoding]):
     Attributes
     ----------
     study : Study
-    targets : DataFrame
-        What is known of each target (`target_metadata`).
     planned : list of Planned
-        The blocks, with the names of what they are of.
+        The blocks of scores, with the names of what they are of; the parts of a layer follow each other.
+    ceilings : list of CeilingBlock
+        Of repeated responses.
     """
 
     def __init__(self, options: Encoding, study: Study, place: Place) -> None:
@@ -60,19 +66,37 @@ class EncodingPlan(Plan[Encoding]):
         layers = {name: list(of_set) for name, of_set in study.features.items()}
         self.warnings = best_layer_warnings(self.options.tests, layers)
         check_tests(self.options.tests, layers, repeated and self.options.noise_correction != "off")
-        self.targets = target_metadata(study)
+        self._about = describe_targets(study.targets)
         check_hypotheses(
-            self.options.hypotheses, layers, list(self.options.estimators), self.targets.set_index("target")
+            self.options.hypotheses, layers, list(self.options.estimators), self._about.set_index("target")
         )
         self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
-        self.blocks = [planned.job for planned in self.planned]
-        self._target_dims = measures.target_dims(self.targets)
-        self.dims = measures.dims_of(self.targets, self._target_dims, self.options.above_chance is not None)
+        self.ceilings = self._plan_ceilings(place)
+        self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
+        permuted = [block for tested in self.tested for block in tested.blocks]
+        self.blocks = [*(planned.job for planned in self.planned), *permuted, *self.ceilings]
+        self._target_dims = measures.target_dims(self._about)
+        has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
+        self.dims = measures.dims_of(self._target_dims, has_intervals, self.options.above_chance is not None)
+
+    def _plan_ceilings(self, place: Place) -> list[CeilingBlock]:
+        # with a correction for noise the blocks of scores have the repetitions, too, which are written once
+        corrected = self.options.noise_correction != "off"
+        stored = self.planned[0].job.responses if corrected else store_responses(self.study.targets, place.scratch)
+        return plan_ceilings(stored, self.options.ceiling, place.blocks, place.scratch)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """What is known of each target, one row each; of repeated responses with their noise ceilings."""
+        if not self.ceilings:
+            return self._about
+        ceilings = pd.concat([block.need("ceilings") for block in self.ceilings], ignore_index=True)
+        return pd.concat([self._about, ceilings], axis=1)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row per features x layer x target x estimator x split."""
-        return _joined([(planned, planned.job.need("scores")) for planned in self.planned], self.study)
+        return _joined(self._layers("scores", self.planned), self.study)
 
     @cached_property
     def selected(self) -> pd.DataFrame | None:
@@ -80,19 +104,28 @@ class EncodingPlan(Plan[Encoding]):
         sparse = [planned for planned in self.planned if planned.job.is_sparse]
         if not sparse:
             return None
-        return _joined([(planned, planned.job.need("selected")) for planned in sparse], self.study)
+        return _joined(self._layers("selected", sparse), self.study)
 
     def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
         """Say how each of `TABLES` is made."""
-        return table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+        made = table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
+        names = self.study.targets.target.to_numpy()
+        return made | {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
 
     def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Yield the scores of every block, noise ceilings, and p above chance."""
         return measures.of_tables(tables, self._blocks(), self.targets, self._target_dims)
 
+    @staticmethod
+    def _layers(table: str, planned: list[Planned]) -> Iterator[tuple[Planned, pd.DataFrame]]:
+        """Yield a table of every layer and estimator, put together from its parts, with the first of these."""
+        for _, own in groupby(planned, key=attrgetter("features", "layer", "estimator")):
+            parts = list(own)
+            read = [part.job.need(table) for part in parts]
+            yield parts[0], read[0] if len(read) == 1 else in_order(pd.concat(read, ignore_index=True))
+
     def _blocks(self) -> Iterator[pd.DataFrame]:
-        for planned in self.planned:
-            scores = planned.job.need("scores")
+        for planned, scores in self._layers("scores", self.planned):
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 
@@ -136,43 +169,55 @@ class EncodingQuestion(Question[Encoding]):
         targets = summary.drop_duplicates("target").reset_index(drop=True)
         dims = measures.target_dims(targets)
         made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
-        return measures.dims_of(targets, dims, chance is not None), made
+        return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made
 
 
 def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
-    """Plan one block per layer and estimator; arrays go into `scratch`, results into `folder`."""
-    y = _responses(options, study)
-    responses = store_array(y, scratch)
-    n_columns = y.shape[1] * (1 + y.shape[2] if y.shape[2] > 1 else 1)
+    """Plan the blocks of every layer and estimator, one per part of the targets.
+
+    Arrays go into `scratch`, results into `folder`.
+    """
+    responses = _responses(options, study, scratch)
+    _, n_targets, n_repetitions = responses.shape
+    of_target = 1 + n_repetitions if n_repetitions > 1 else 1
+    n_development = max(len(development) for development, _ in study.splits)
     blocks = []
     for name, layers in study.features.items():
         for index, layer in layers.items():
             preparation = preparation_of(options, study, name, layer)
+            n_values = n_development * sum(band.shape[1] for band in layer.bands)
             for label, estimator in options.estimators.items():
-                job = Job(
-                    bands=layer.bands,
-                    responses=responses,
-                    splits=study.splits,
-                    estimator=estimator,
-                    engine=choose_engine(options.engine, estimator, n_columns, preparation.removal is not None),
-                    preparation=preparation,
-                    folder=folder,
-                    scratch=scratch,
-                    label=f"features {name}, layer {index} ({layer.name}), estimator {label}",
-                    groups=study.groups,
-                )
-                blocks.append(Planned(name, index, layer.name, label, job))
+                has_confounds = preparation.removal is not None
+                engine = choose_engine(options.engine, estimator, n_targets * of_target, has_confounds)
+                parts = target_parts(n_targets, estimator, engine, len(study.splits) * of_target, n_values)
+                for part in parts:
+                    own = "" if len(parts) == 1 else f", targets {part.start + 1} to {part.stop} of {n_targets}"
+                    job = Job(
+                        bands=layer.bands,
+                        responses=responses,
+                        part=part,
+                        splits=study.splits,
+                        estimator=estimator,
+                        engine=engine,
+                        preparation=preparation,
+                        folder=folder,
+                        scratch=scratch,
+                        label=f"features {name}, layer {index} ({layer.name}), estimator {label}{own}",
+                        groups=study.groups,
+                    )
+                    blocks.append(Planned(name, index, layer.name, label, part, job))
     return blocks
 
 
-def _responses(options: Encoding, study: Study) -> np.ndarray:
-    """Return the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
-    y = study.targets.to_numpy()
-    return mean_response(y)[:, :, None] if options.noise_correction == "off" else y
+def _responses(options: Encoding, study: Study, scratch: Path) -> StoredArray:
+    """Store the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
+    store = store_means if options.noise_correction == "off" else store_responses
+    return store(study.targets, scratch)
 
 
-def _joined(tables: list[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
-    """Put the tables of blocks below each other, with the names of what they are of."""
+def _joined(layers: Iterator[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
+    """Put the tables of layers below each other, with the names of what they are of."""
+    tables = list(layers)
     counts = [len(table) for _, table in tables]
     joined = pd.concat([table for _, table in tables], ignore_index=True)
     for column in ("features", "layer", "layer_name", "estimator"):

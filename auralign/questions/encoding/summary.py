@@ -6,8 +6,6 @@ import xarray as xr
 
 from ...analysis.half_split import half_split
 from ...estimators.registry import alpha_grid
-from ...inputs.study import Study
-from ...scoring.ceilings import noise_ceiling
 from .options import Encoding
 
 # share of fits at the grid's edge from which on it is worth a warning
@@ -25,7 +23,7 @@ def summarise(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     scores : DataFrame
         One row per features x layer x target x estimator x split.
     targets : DataFrame
-        What is known of each target (`target_metadata`), whose columns are added.
+        What is known of each target, whose columns are added: `describe_targets` and noise ceilings.
     """
     groups = scores.groupby(IDENTITY, sort=False)
     columns = {}
@@ -45,25 +43,10 @@ def summarise(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     return summary.merge(targets, on="target", how="left")
 
 
-def target_metadata(study: Study) -> pd.DataFrame:
-    """Tabulate what is known of each target of a study (`describe_targets`)."""
-    return describe_targets(study.targets)
-
-
 def describe_targets(targets: xr.DataArray) -> pd.DataFrame:
-    """Tabulate what is known of each target, one row per target in their order.
-
-    Where responses are repeated, with the noise ceiling of their mean: `noise_ceiling`, the r2_corr that a perfect
-    prediction of the noiseless response would reach, its 95 % interval `noise_ceiling_low` and `noise_ceiling_high`
-    (bootstrap over stimuli), and `n_repetitions`.
-    """
+    """Tabulate what is known of each target, one row per target in their order; nothing of the responses is read."""
     coordinates = targets.coords.to_dataset().drop_vars(["stimulus", "repetition"], errors="ignore")
-    table = coordinates.to_dataframe().reset_index()
-    if targets.sizes["repetition"] > 1:
-        ceiling = noise_ceiling(targets.to_numpy())
-        names = {"ceiling": "noise_ceiling", "ceiling_low": "noise_ceiling_low", "ceiling_high": "noise_ceiling_high"}
-        table = table.assign(**{names.get(key, key): values for key, values in ceiling.items()})
-    return table
+    return coordinates.to_dataframe().reset_index()
 
 
 def _half_split_column(scores: pd.DataFrame, targets: np.ndarray) -> pd.Series:

@@ -16,7 +16,6 @@ from ...estimators.registry import abilities
 from ...inputs.study import Study
 from ...inputs.usable_targets import count_repetitions
 from ...scoring.metrics import METRICS
-from .above_chance import above_chance
 from .options import Encoding
 from .summary import IDENTITY, summarise
 
@@ -34,9 +33,8 @@ def table_makers(
     ----------
     options : Encoding
     study : Study
-        Its arrays are opened for `above_chance`.
     targets : DataFrame
-        What is known of each target (`target_metadata`, whose noise ceilings take time).
+        What is known of each target, with noise ceilings of repeated responses.
     scores : function that returns a DataFrame
         One row per features x layer x target x estimator x split.
     selected : function that returns a DataFrame or None
@@ -47,8 +45,8 @@ def table_makers(
     dict of str to function
         By the keys of `TABLES`. None are made, where inputs or settings do not allow them, of `regions` (targets need a
         column `roi`), `unique_variance` (joined feature sets), `selected` and `selection` (sparse estimators),
-        `hypotheses` and `above_chance` (asked for), `dropped_targets` (targets were left out), `repetitions` (stimuli
-        have unequal numbers of them).
+        `hypotheses` (asked for), `dropped_targets` (targets were left out), `repetitions` (stimuli have unequal numbers
+        of them). `above_chance` is made of blocks of its own (`chance_blocks`).
     """
     summary = cache(lambda: summarise(scores(), targets))
     subject = "subject" if "subject" in targets else None
@@ -90,9 +88,8 @@ def table_makers(
         "selected": selected,
         "selection": selection,
         "hypotheses": hypotheses,
-        "above_chance": lambda: None if options.above_chance is None else above_chance(options, study),
         "dropped_targets": lambda: study.dropped_targets,
-        "repetitions": lambda: count_repetitions(study.targets) if study.targets.isnull().any() else None,
+        "repetitions": lambda: count_repetitions(study.targets),
     }
 
 

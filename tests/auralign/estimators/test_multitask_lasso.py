@@ -15,6 +15,7 @@ from auralign.estimators.multitask_lasso import (
     joint_path,
     relative_joint_gap,
 )
+from auralign.estimators.numerics import joint_path as joint_path_module
 
 
 def _data(n: int = 40, p: int = 60, n_targets: int = 4, seed: int = 0):
@@ -66,6 +67,33 @@ def test_every_point_of_the_path_is_a_solution():
         direction = coef[selected] / np.linalg.norm(coef[selected], axis=1, keepdims=True)
         np.testing.assert_allclose(correlation[selected], direction, atol=1e-4)
         assert (np.linalg.norm(correlation, axis=1) <= 1 + 1e-5).all()
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6])
+def test_a_looser_tolerance_is_kept_and_takes_fewer_steps(tolerance, monkeypatch):
+    x, y = _centred()
+    alphas = joint_alpha_grid(x, y, 20, 1e-3)
+    solved = {}
+    for wanted in (1e-10, tolerance):
+        points = []
+        original = joint_path_module._Point.hessian
+        monkeypatch.setattr(joint_path_module._Point, "hessian", lambda p, o=original, n=points: n.append(1) or o(p))
+        gaps = [gap for *_, gap in joint_path(x, y, alphas, wanted)]
+        monkeypatch.undo()
+        assert max(gaps) <= wanted
+        solved[wanted] = len(points), max(gaps)
+    assert solved[tolerance][0] < solved[1e-10][0] and solved[tolerance][1] > 1e-10
+    fit = fit_multitask_lasso(x, y, 12, 1e-2, 4, tolerance=tolerance)
+    exact = fit_multitask_lasso(x, y, 12, 1e-2, 4)
+    assert fit.gap <= tolerance and exact.gap <= 1e-10 and fit.alpha == exact.alpha
+    np.testing.assert_allclose(fit.coef, exact.coef, rtol=0, atol=0.1 * np.abs(exact.coef).max())
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-3, 1.0, np.nan])
+def test_a_tolerance_that_means_nothing_is_refused(tolerance):
+    x, y, _ = _data()
+    with pytest.raises(ConfigError, match="tolerance must be between 0 and 1"):
+        fit_multitask_lasso(x, y, tolerance=tolerance)
 
 
 def test_one_solution_equals_scikit_learn():

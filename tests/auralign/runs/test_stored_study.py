@@ -13,6 +13,7 @@ from auralign.runs.compare import run_comparison
 from auralign.runs.rerun.changes import check
 from auralign.runs.rerun.verify import recompute
 from auralign.runs.results import read_results
+from auralign.scoring.ceiling_options import Ceiling
 
 STORED = Path(__file__).parent / "stored_study"
 KEYS = {
@@ -27,6 +28,8 @@ KEYS = {
 }
 # what a stated change of method changed since: p of unique variance has two sides, as its interval
 CHANGED = {"unique_variance.tsv": ["p", "p_fdr", "significant"]}
+# the interval of noise ceilings is the jackknife's; earlier ones were the bootstrap's, which is there by name
+BOOTSTRAP, INTERVAL = Ceiling(interval="bootstrap"), ["noise_ceiling_low", "noise_ceiling_high"]
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -41,7 +44,8 @@ def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("stored") / "study"
     shutil.copytree(STORED, folder)
     for name in ("study", "joined"):
-        run_comparison(read_config(folder / f"{name}.yml"), folder / "new" / name)
+        config = read_config(folder / f"{name}.yml").model_copy(update={"ceiling": BOOTSTRAP})
+        run_comparison(config, folder / "new" / name)
     return folder
 
 
@@ -61,6 +65,24 @@ def test_the_tables_are_those_of_the_earlier_version(study, name):
                 pd.testing.assert_series_equal(new[column], old[column], check_dtype=False)
         compared += 1
     assert compared >= 6
+
+
+@pytest.mark.parametrize("name", ["study", "joined"])
+def test_the_jackknife_changes_the_intervals_of_noise_ceilings_alone(study, name, tmp_path):
+    shutil.copytree(study / "new" / name, tmp_path / name)  # with its blocks: only ceilings are computed
+    run_comparison(read_config(study / f"{name}.yml"), tmp_path / name)
+    for path in sorted((study / "new" / name).iterdir()):
+        if path.name in KEYS:
+            old, new = _read(path), _read(tmp_path / name / path.name)
+            pd.testing.assert_frame_equal(
+                old.drop(columns=INTERVAL, errors="ignore"),
+                new[old.columns.difference(INTERVAL, sort=False)],
+                rtol=1e-12,
+            )
+    old, new = _read(study / "new" / name / "summary.tsv"), _read(tmp_path / name / "summary.tsv")
+    assert (new[INTERVAL[0]] < new["noise_ceiling"]).all() and (new["noise_ceiling"] < new[INTERVAL[1]]).all()
+    width = (old[INTERVAL[1]] - old[INTERVAL[0]]).mean()
+    assert 0.0 < (new[INTERVAL] - old[INTERVAL]).abs().to_numpy().mean() < 0.2 * width
 
 
 @pytest.mark.parametrize("name", ["study", "joined"])
