@@ -16,7 +16,6 @@ what is stored until the file is in place.
 
 from __future__ import annotations
 
-import glob
 import logging
 import os
 import re
@@ -237,10 +236,12 @@ class StimulusFile:
 
         The lock of the stimulus is held, so that none of them belongs to a process that goes on.
         """
-        stem = self._partial_path.name.rsplit("-", 1)[0]
-        for orphan in self._partial_path.parent.glob(f"{glob.escape(stem)}-*"):
-            if orphan.name[len(stem) + 1 :].isdigit():
-                orphan.unlink(missing_ok=True)
+        beginning = self._partial_path.name.rsplit("-", 1)[0] + "-"
+        folder = self._partial_path.parent
+        # not by a pattern: the folder holds a file for every stimulus, and is looked through for every one of them
+        for name in os.listdir(folder):
+            if name.startswith(beginning) and name[len(beginning) :].isdigit():
+                (folder / name).unlink(missing_ok=True)
 
 
 def _moved(old: Path, new: Path) -> bool:
