@@ -5,6 +5,7 @@ Runs the untrained base network on every sound of a dataset through junifer's ow
 around the parts. Usage: python benchmarks/junifer_run.py [DATASET_FOLDER] [--pattern PATTERN]
 """
 
+import json
 import tempfile
 import time
 from collections import Counter
@@ -35,12 +36,15 @@ def with_clock(method: str, seconds: Counter):
     setattr(EncodecMAE, method, timed)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path), default=DEFAULT)
-@click.option("--pattern", default="sounds/wav/{stimulus}.wav", show_default=True)
-@click.option("--threads", default=1, show_default=True)
-def main(dataset: Path, pattern: str, threads: int) -> None:
-    """Run and collect all sounds of DATASET and print wall times."""
+def measure(dataset: Path, pattern: str, threads: int) -> dict[str, float]:
+    """Run and collect all sounds of a dataset.
+
+    Returns
+    -------
+    dict of str to float
+        Wall seconds by what they went into: the keys of `PARTS`, `rest` of `run`, and `collect`; and `sounds`, how
+        many there are.
+    """
     torch.set_num_threads(threads)
     seconds: Counter = Counter()
     for method in PARTS:
@@ -64,12 +68,27 @@ def main(dataset: Path, pattern: str, threads: int) -> None:
             total[command] = time.perf_counter() - started
         n_sounds = len(list((Path(folder) / "features").glob("element_*")))
     rest = total["run"] - sum(seconds.values())
-    print(f"{n_sounds} sounds, base network, {threads} thread(s); junifer run {total['run']:.1f} s:")
-    for method, name in PARTS.items():
-        print(f"  {name:22} {seconds[method]:6.1f} s  {100 * seconds[method] / total['run']:5.1f} %")
-    share = 100 * rest / total["run"]
-    print(f"  {'junifer, storing':22} {rest:6.1f} s  {share:5.1f} %  {1e3 * rest / n_sounds:.0f} ms a sound")
-    print(f"junifer collect {total['collect']:.1f} s")
+    return {**seconds, "rest": rest, "collect": total["collect"], "sounds": n_sounds}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path), default=DEFAULT)
+@click.option("--pattern", default="sounds/wav/{stimulus}.wav", show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--seconds", "result", type=click.Path(path_type=Path), hidden=True)
+def main(dataset: Path, pattern: str, threads: int, result: Path | None) -> None:
+    """Run and collect all sounds of DATASET and print wall times."""
+    seconds = measure(dataset, pattern, threads)
+    if result is not None:
+        result.write_text(json.dumps(seconds), encoding="utf-8")
+        return
+    n_sounds = int(seconds["sounds"])
+    total = sum(seconds[part] for part in (*PARTS, "rest"))
+    click.echo(f"{n_sounds} sounds, base network, {threads} thread(s); junifer run {total:.1f} s:")
+    for part, name in {**PARTS, "rest": "junifer, storing"}.items():
+        each = f"  {1e3 * seconds[part] / n_sounds:.0f} ms a sound" if part == "rest" else ""
+        click.echo(f"  {name:22} {seconds[part]:6.1f} s  {100 * seconds[part] / total:5.1f} %{each}")
+    click.echo(f"junifer collect {seconds['collect']:.1f} s")
 
 
 if __name__ == "__main__":

@@ -239,7 +239,7 @@ def _show(marker: Any, durations: list[float] | None) -> None:
         total = stored * (sum(scale) if series else len(scale))
         extent = f"{counted(len(durations), 'sound')} of {sum(durations):.0f} s"
         click.echo(f"  in all      about {duration(trial.seconds * sum(scale))} and {size(total)} for {extent}")
-        click.echo("              (computing and numbers alone: reading and storing a sound takes some 30 ms more)")
+        click.echo("              (computing and numbers alone: reading and storing a sound takes some 15 ms more)")
     width = max(len(name) for name, _ in trial.layers.values())
     for index, (name, shape) in trial.layers.items():
         frames = f", {shape[0]} frames" if len(shape) > 1 else ""

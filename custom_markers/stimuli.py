@@ -60,6 +60,8 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
 
     _folder: Any = PrivateAttr(None)
     _paths: Any = PrivateAttr(None)
+    _order: Any = PrivateAttr(None)  # the stimuli that the running command turns to
+    _position: Any = PrivateAttr(None)  # of each in that order
     _fetched: Any = PrivateAttr(default_factory=list)  # paths in the dataset
 
     def init_junifer(self) -> None:
@@ -203,11 +205,16 @@ class AudioStimuli(ParameterFields, BaseDataGrabber):
 
     def _after(self, stimulus: str) -> dict[str, Path]:
         """Return the stimuli that the running command turns to next, for markers that compute several at once."""
-        elements = command_parameter("element")
-        order = [name for name in self._stimuli() if not elements or name in elements]
-        if command_name() != "run" or stimulus not in order:
+        if command_name() != "run":
             return {}
-        return {name: self._paths[name] for name in order[order.index(stimulus) + 1 :][:LOOK_AHEAD]}
+        if self._order is None:
+            elements = command_parameter("element")
+            self._order = [name for name in self._stimuli() if not elements or name in elements]
+            self._position = {name: position for position, name in enumerate(self._order)}
+        if stimulus not in self._position:
+            return {}
+        first = self._position[stimulus] + 1
+        return {name: self._paths[name] for name in self._order[first : first + LOOK_AHEAD]}
 
     def update_meta(  # type: ignore[override]  # a data grabber is never handed the list that data readers are
         self, input: dict, step_name: str, **kwargs: Any

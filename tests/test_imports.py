@@ -23,7 +23,12 @@ NOT_NEEDED = {
     "auralign.config.reading": ALL,
     "auralign.datasets.building": ALL,
     "auralign.inputs.study": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer"},
-    "auralign.report": SOLVERS | NETWORKS | ATLASES | {"junifer", "xarray", "h5py", "seaborn", "matplotlib.pyplot"},
+    # a comparison of ridges, in every process of it; what was found is said at its end
+    "auralign.runs.compare": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer"},
+    "auralign.questions.encoding.plan": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer"},
+    "auralign.report": ALL,
+    "auralign.report.plain": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer", "sklearn"},
+    "auralign.report.page": SOLVERS | NETWORKS | ATLASES | {"junifer", "xarray", "h5py", "seaborn", "matplotlib.pyplot"},
     "custom_markers": SOLVERS | PICTURES | NETWORKS | TABLES | ATLASES | {"scipy.signal", "scipy.stats"},
 }
 

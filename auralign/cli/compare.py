@@ -60,7 +60,7 @@ def main(
         run_comparison(comparison, out, n_jobs, force, scheduler, config)
     except ConfigError as error:
         raise ConfigError(f"{config}: {error}") from error
-    from ..report import describe, read_results  # loads matplotlib, which a run does not need
+    from ..report import describe, read_results
 
     click.echo(describe(read_results(out)))
     click.echo(f"\nresults: {out}    report: {command.to_type('report', 'report.py')} {out}")

@@ -76,9 +76,13 @@ class Sound:
     def line(self) -> str:
         """Return its line of the table."""
         fields = (self.stimulus, self.sha256, self.n_samples, self.sample_rate, self.channels, ",".join(self.findings))
-        text = io.StringIO()
-        csv.writer(text, delimiter="\t", lineterminator="\n").writerow(fields)
-        return text.getvalue()
+        return _row(*fields)
+
+
+def _row(*fields: object) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerow(fields)
+    return text.getvalue()
 
 
 def sounds_path(storage: Path) -> Path:
@@ -139,11 +143,18 @@ def write_sound(storage: Path, sound: Sound) -> None:
         if len(whole) < len(content):
             with open(path, "r+b") as file:
                 file.truncate(len(whole))
-        if whole and read_sounds(storage).get(sound.stimulus) == sound:
+        if _last_line(whole, sound.stimulus) == sound.line().encode():
             return
         header = "" if whole else header
     with open(path, "a", encoding="utf-8", newline="") as file:
         file.write(header + sound.line())
+
+
+def _last_line(table: bytes, stimulus: str) -> bytes:
+    """Return the last line of a stimulus in a table, found by its beginning: a run looks once for every sound."""
+    beginning = _row(stimulus, "")[:-1].encode()
+    at = table.rfind(b"\n" + beginning) + 1
+    return table[at : table.find(b"\n", at + len(beginning)) + 1] if at else b""
 
 
 def sound_warnings(storage: Path) -> list[str]:

@@ -51,6 +51,8 @@ class AudioMarker(ParameterFields, BaseMarker):
     _skipping: Any = PrivateAttr(None)
     _sibling_checked: Any = PrivateAttr(default=False)
     _found_stored: Any = PrivateAttr(default=False)
+    # what the metadata of a sound hold beside the marker, and the stored metadata by feature
+    _described: Any = PrivateAttr(None)
     # layers that were computed in a batch with an earlier sound, by path
     _ahead: Any = PrivateAttr(default_factory=dict)
     # what was found out about sounds when they were read, by path: samples, rate, channels, findings
@@ -207,17 +209,24 @@ class AudioMarker(ParameterFields, BaseMarker):
         following = list(upcoming.items())[: self.batch_limit() - 1]
         return [path for name, path in following if not StimulusFile(storage, {"stimulus": name}).holds(self.name)]
 
-    def _expected_metadata(self, meta: dict) -> dict[str, dict]:
-        """Return the metadata that junifer would store for this sound, by MD5."""
-        expected = {}
-        for index in self.layer_names():
-            entry = {"meta": deepcopy(meta)}
-            entry["meta"]["type"] = "Audio"
-            self.update_meta(entry, "marker")
-            entry["meta"]["marker"]["name"] += f"_layer{index:02d}"
-            md5, stored, _ = process_meta(entry["meta"])
-            expected[md5] = stored
-        return expected
+    def _metadata(self, meta: dict, features: list[str]) -> dict[str, tuple[str, dict]]:
+        """Return the metadata that junifer stores for features of a sound, with their MD5, by feature.
+
+        They are the same for all sounds of a run and are made once: junifer looks up the versions of all dependencies
+        again for every feature, which takes longer than most markers.
+        """
+        of_run = {key: value for key, value in meta.items() if key != "element"} | {"element": list(meta["element"])}
+        if self._described is None or self._described[0] != of_run:
+            self._described = deepcopy(of_run), {}
+        known = self._described[1]
+        for feature in features:
+            if feature not in known:
+                entry = {"meta": deepcopy(meta) | {"type": "Audio"}}
+                self.update_meta(entry, "marker")
+                entry["meta"]["marker"]["name"] += f"_{feature}"
+                md5, stored, _ = process_meta(entry["meta"])
+                known[feature] = md5, stored
+        return {feature: known[feature] for feature in features}
 
     def _fit_transform(self, input: dict[str, dict], storage: Any = None) -> dict:
         """Compute and store one sound, unless the same features are stored already (see `storing`)."""
@@ -235,7 +244,7 @@ class AudioMarker(ParameterFields, BaseMarker):
         sound = input["Audio"]
         file = StimulusFile(storage, sound["meta"]["element"])
         checksum = _checksum(sound["path"])
-        expected = self._expected_metadata(sound["meta"])
+        expected = dict(self._metadata(sound["meta"], [f"layer{index:02d}" for index in self.layer_names()]).values())
         summarise_at_end(Path(storage.uri), self.name, self.SAMPLE_RATE)
         try:
             # a complete storage is only read, and need not be writable
@@ -266,24 +275,32 @@ class AudioMarker(ParameterFields, BaseMarker):
         self, input: dict[str, dict], file: StimulusFile, expected: dict[str, dict], checksum: str, storage: Any
     ) -> dict:
         """Compute one sound into its file, whose lock is held."""
+        # with junifer's storages come its brain atlases: seconds, that nobody needs who stores nothing
+        from ..running.gathering import GatheringStorage
+
         sound = input["Audio"]
         path, stimulus = sound["path"], next(iter(sound["meta"]["element"].values()))
         if not self._sibling_checked:
             file.check_sibling(self.name, expected)
             self._sibling_checked = True
+        ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
+        skipped = len(self._skipping.reasons)
+        features = self.compute(ahead, {kind: other for kind, other in input.items() if kind != "Audio"})
+        if len(self._skipping.reasons) > skipped:
+            return {}
+        gathered = GatheringStorage(storage)
+        for name, (md5, metadata) in self._metadata(sound["meta"], list(features)).items():
+            gathered.keep(self.storage_type("Audio", name), md5, sound["meta"]["element"], metadata, **features[name])
         try:
-            skipped = len(self._skipping.reasons)
-            ahead = {**sound, "batch_with": self._worth_computing(sound.get("upcoming", {}), storage)}
-            partial: Any = file.open_partial()  # an instance, where junifer's annotation says its class
-            result = super()._fit_transform(input={**input, "Audio": ahead}, storage=partial)
-            if len(self._skipping.reasons) == skipped:
-                # before the features, so that no sound with features lacks its line; none where `compute` is another
-                if heard := self._heard.pop(path, None):
-                    file.record_sound(Sound(stimulus, checksum, *heard))
-                file.commit(checksum)
+            file.write(gathered, checksum)
+            # before the features are in place, so that no sound with features lacks its line; none where `compute` is
+            # another
+            if heard := self._heard.pop(path, None):
+                file.record_sound(Sound(stimulus, checksum, *heard))
+            file.commit()
         finally:
             file.discard_partial()
-        return result
+        return {}
 
 
 def _checksum(path: Path) -> str:

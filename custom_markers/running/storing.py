@@ -16,8 +16,6 @@ what is stored until the file is in place.
 
 from __future__ import annotations
 
-import copy
-import glob
 import logging
 import os
 import re
@@ -38,6 +36,8 @@ from .locks import exclusive
 if TYPE_CHECKING:
     # junifer imports its storages, and with them its brain atlases, when one is named: seconds at every import of ours
     from junifer.storage import HDF5FeatureStorage
+
+    from .gathering import GatheringStorage
 
 logger = logging.getLogger("junifer")
 
@@ -79,10 +79,8 @@ class StimulusFile:
         self.storage = storage
         self.element = element
         self.path = Path(storage._fetch_correct_uri_for_io(element=element))
-        self._partial = copy.copy(storage)
-        side = Path(storage.uri).with_suffix(f".{socket.gethostname()}-{os.getpid()}")
-        object.__setattr__(self._partial, "uri", side)  # junifer 0.0.8 freezes its storages
-        self._partial_path = Path(self._partial._fetch_correct_uri_for_io(element=element))
+        side = Path(storage.uri).with_suffix(f".{socket.gethostname()}-{os.getpid()}").name
+        self._partial_path = self.path.with_name(self.path.name.removesuffix(Path(storage.uri).name) + side)
 
     @staticmethod
     def manages(storage: Any) -> bool:
@@ -196,18 +194,30 @@ class StimulusFile:
         with exclusive(sounds_path(storage)):
             write_sound(storage, sound)
 
-    def open_partial(self) -> HDF5FeatureStorage:
-        """Return a storage that writes to the side file, which starts as a copy of what is stored."""
+    def open_partial(self) -> Path:
+        """Return the side file, a copy of what is stored; none where nothing is stored yet."""
         self._remove_orphans()
         self._partial_path.unlink(missing_ok=True)
         if self.path.exists():
             shutil.copyfile(self.path, self._partial_path)
-        return self._partial
+        return self._partial_path
 
-    def commit(self, stimulus_sha256: str) -> None:
-        """Put the side file in place, and set an older collected file aside (its content is in the stimulus files)."""
-        with h5py.File(self._partial_path, "a") as file:
+    def write(self, features: GatheringStorage, stimulus_sha256: str) -> None:
+        """Write features into the side file, beside what is stored already.
+
+        Parameters
+        ----------
+        features : GatheringStorage
+        stimulus_sha256 : str
+            Checksum of the sound file.
+        """
+        stored, _ = self._stored()
+        with h5py.File(self.open_partial(), "a") as file:
+            features.write(file, stored)
             file.attrs[_STIMULUS_SHA256] = stimulus_sha256
+
+    def commit(self) -> None:
+        """Put the side file in place, and set an older collected file aside (its content is in the stimulus files)."""
         collected = Path(self.storage.uri)
         aside = collected.with_name(collected.name + ".outdated")
         if _moved(collected, aside):
@@ -226,10 +236,12 @@ class StimulusFile:
 
         The lock of the stimulus is held, so that none of them belongs to a process that goes on.
         """
-        stem = self._partial_path.name.rsplit("-", 1)[0]
-        for orphan in self._partial_path.parent.glob(f"{glob.escape(stem)}-*"):
-            if orphan.name[len(stem) + 1 :].isdigit():
-                orphan.unlink(missing_ok=True)
+        beginning = self._partial_path.name.rsplit("-", 1)[0] + "-"
+        folder = self._partial_path.parent
+        # not by a pattern: the folder holds a file for every stimulus, and is looked through for every one of them
+        for name in os.listdir(folder):
+            if name.startswith(beginning) and name[len(beginning) :].isdigit():
+                (folder / name).unlink(missing_ok=True)
 
 
 def _moved(old: Path, new: Path) -> bool:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from julearn import PipelineCreator, run_cross_validation
-from julearn.scoring import register_scorer
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 
@@ -25,12 +23,13 @@ from ...scoring.scores import r2, r2_corr, r2_corr_scorer
 from ..preparation import Preparation, Split
 
 if TYPE_CHECKING:
+    from julearn import PipelineCreator
+
     # types alone: what a configuration says enters by its values
     from ...estimators.options import EstimatorOptions
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
-register_scorer(SCORER, r2_corr_scorer, overwrite=True)
 
 # more columns than this (targets x (1 + repetitions)) go to the multitarget engine
 MANY_TARGETS = 60
@@ -183,6 +182,11 @@ def _julearn_target(
 def _run_pipeline(
     data: pd.DataFrame, splits: list[Split], creator: PipelineCreator, types: dict[str, list[str]]
 ) -> list[SplitResult]:
+    # a fifth of a second in every process that starts; solvers of all targets at once need none of it
+    from julearn import run_cross_validation
+    from julearn.scoring import register_scorer
+
+    register_scorer(SCORER, r2_corr_scorer, overwrite=True)
     scores = run_cross_validation(
         # one pattern instead of a list of names: julearn matches every name against every column
         X=[pattern for patterns in types.values() for pattern in patterns],

@@ -47,7 +47,8 @@ def test_what_overflows_is_named_whatever_computes(engine, file, column, row, me
     plain = pd.read_csv(tmp_path / "plain.csv").rename(columns={"u0": "loudness", "u1": "pitch"})
     plain.to_csv(tmp_path / "c.tsv", sep="\t", index=False)
     _spoil(tmp_path / file, column, row, 1e160)
-    small_config.write_text(small_config.read_text() + f"engine: {engine}\nconfounds: {{table: c.tsv}}\n")
+    text = small_config.read_text().replace("engine: multitarget", f"engine: {engine}")
+    small_config.write_text(text + "confounds: {table: c.tsv}\n")
     with pytest.raises(DataError, match=message) as raised:
         run_comparison(read_config(small_config), tmp_path / "out")
     assert "\n" not in str(raised.value)

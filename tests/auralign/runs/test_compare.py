@@ -101,7 +101,10 @@ def test_a_test_of_a_layer_that_does_not_exist_is_refused_before_anything_runs(s
     assert not list((tmp_path / "out" / ".blocks").glob("*.parquet"))
 
 
-def test_provenance_says_what_went_in(result, tmp_path, small_config):
+def test_provenance_says_what_went_in(small_config, tmp_path):
+    small_config.write_text(small_config.read_text().replace("engine: multitarget\n", ""))
+    result = run_comparison(read_config(small_config), tmp_path / "out")
+    assert len(result["scores"]) == 48
     provenance = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert provenance["config"]["name"] == "small"
     assert set(provenance["inputs"]) == {str(tmp_path / name) for name in ("net.tsv", "plain.csv", "y.tsv")}

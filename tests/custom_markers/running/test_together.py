@@ -33,12 +33,12 @@ def storage_in(folder: Path) -> HDF5FeatureStorage:
 def _hold(folder: Path, holding, go_on) -> None:
     file = StimulusFile(storage_in(folder), {"stimulus": "a"})
     with file.locked():
-        partial = Path(file.open_partial()._fetch_correct_uri_for_io(element={"stimulus": "a"}))
+        partial = file.open_partial()
         with h5py.File(partial, "w") as content:
             content["x"] = 1
         holding.set()
         go_on.wait(30)
-        file.commit("sum")
+        file.commit()
 
 
 def test_the_side_file_of_a_process_that_works_is_never_deleted(tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_the_side_file_of_a_process_that_works_is_never_deleted(tmp_path, monkey
 def _die(folder: Path, holding) -> None:
     file = StimulusFile(storage_in(folder), {"stimulus": "a"})
     with file.locked():
-        Path(file.open_partial()._fetch_correct_uri_for_io(element={"stimulus": "a"})).write_text("half")
+        file.open_partial().write_text("half")
         holding.set()
         os._exit(9)  # as if killed
 
@@ -166,9 +166,9 @@ def test_two_runs_of_different_markers_into_one_storage_lose_nothing(make_yaml, 
 def test_a_collected_file_that_another_job_has_set_aside_is_no_error(tmp_path, monkeypatch):
     file = StimulusFile(storage_in(tmp_path), {"stimulus": "a"})
     with file.locked():
-        with h5py.File(Path(file.open_partial()._fetch_correct_uri_for_io(element={"stimulus": "a"})), "w") as content:
+        with h5py.File(file.open_partial(), "w") as content:
             content["x"] = 1
         # the other job moves it between the look and the move
         monkeypatch.setattr(Path, "exists", lambda path: True)
-        file.commit("sum")
+        file.commit()
     assert file.path.is_file()

@@ -259,3 +259,17 @@ def test_none_of_the_165_published_sounds_is_doubtful(real_data):
         sounds.append(Sound(path.stem, path.stem, len(recording.samples), rate, 1, tuple(findings(recording))))
     assert len(sounds) == 165
     assert describe(sounds, {"mixture": 24000}, "encodecmae") == []
+
+
+@pytest.mark.parametrize("stimulus", ["a", "ab", "b", 'with "quotes"', "with\ttab", "with\nline", "Ä"])
+def test_a_sound_has_one_line_until_something_of_it_changes(tmp_path, stimulus):
+    storage = tmp_path / "features.hdf5"
+    names = ["b", stimulus, "ab", "line", f"{stimulus} too"]
+    for n_samples in (1, 2, 1):
+        for name in (*names, *names):
+            write_sound(storage, Sound(name, "sum", n_samples, 8000, 1))
+        kept = sounds_path(storage).read_bytes()
+        write_sound(storage, Sound(stimulus, "sum", n_samples, 8000, 1))
+        assert sounds_path(storage).read_bytes() == kept
+        assert read_sounds(storage)[stimulus].n_samples == n_samples
+    assert kept.count(b"\tsum\t") == 3 * len(set(names))

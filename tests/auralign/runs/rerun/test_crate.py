@@ -14,7 +14,6 @@ from auralign.runs.rerun.crate import write_crate
 
 @pytest.fixture
 def results(small_config, tmp_path):
-    small_config.write_text(small_config.read_text() + "engine: multitarget\n")
     run_comparison(read_config(small_config), tmp_path / "results" / "small")
     return tmp_path / "results" / "small"
 

@@ -32,7 +32,7 @@ def results(small_config, tmp_path) -> Path:
         (tmp_path / name).rename(study / name)
     text = small_config.read_text().replace("net.tsv", "../net.tsv").replace("plain.csv", "../plain.csv")
     config = study / "code" / "small.yml"
-    config.write_text(text.replace("y.tsv", "../y.tsv") + "engine: multitarget\n")  # the faster one
+    config.write_text(text.replace("y.tsv", "../y.tsv"))
     out = study / "results" / "small"
     run_comparison(read_config(config), out, config_file=config)
     return out
