@@ -53,6 +53,10 @@ def resampled(a: np.ndarray, b: np.ndarray, counts: np.ndarray, measure: Measure
 
     The measure is <a, b> / sqrt(<a, a> <b, b>).
 
+    In simulations of two representations with a shared signal (30 and 40 units; 40, 83 and 165 stimuli, 150 studies
+    each) the 95 % percentile interval of 200 draws covered the value of endless stimuli 90 to 93 times of 100 for `cka`
+    and 93 to 98 times for `spearman`; the standard deviation over draws was .93 to 1.22 times the true one.
+
     Parameters
     ----------
     a, b : ndarray, shape (n_a, n_pairs), (n_b, n_pairs)

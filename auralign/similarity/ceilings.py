@@ -16,9 +16,9 @@ def similarity_ceilings(rdms: np.ndarray, method: Method = "spearman") -> tuple[
 
     Lower: the subject's RDM against the mean RDM of the **other** subjects, what the best model that knows them would
     reach. Upper: against the mean of all, the subject included; for `pearson` and `cosine` no RDM has a higher mean
-    over subjects (Nili et al. 2014, PLoS Comput Biol 10:e1003553). Before they are averaged RDMs are made alike in what the
-    comparison ignores: ranked (rank comparisons), less their mean and divided by their spread (correlations), divided
-    by their length (cosines).
+    over subjects (Nili et al. 2014, PLoS Comput Biol 10:e1003553). Before they are averaged RDMs are made alike in what
+    the comparison ignores: ranked (rank comparisons), less their mean and divided by their spread (correlations),
+    divided by their length (cosines).
 
     Parameters
     ----------

@@ -32,13 +32,13 @@ def compare(a: np.ndarray, b: np.ndarray, method: Method = "spearman") -> np.nda
     ----------
     a, b : array-like, shape (n_pairs,) or (n_a, n_pairs), (n_b, n_pairs)
         From `dissimilarities`. Pairs that are NaN in any of them are left out everywhere, but in the whitened methods,
-        which need all of them.
+        which need all of them. A list of NaN alone (of a constant layer) leaves the pairs of the others as they are.
     method : str
 
     Returns
     -------
     ndarray, shape () or (n_a, n_b), less the axes that were not given
-        NaN where a list is constant (in `cosine` zero everywhere).
+        NaN where a list is constant (in `cosine` zero everywhere) or NaN.
 
     Raises
     ------
@@ -56,6 +56,15 @@ def compare(a: np.ndarray, b: np.ndarray, method: Method = "spearman") -> np.nda
             f"RDMs of the shapes {first.shape} and {second.shape}: expected lists of as many pairs, (pairs,) or "
             "(RDMs, pairs)."
         )
+    there, others = (~np.isnan(rows).all(axis=1) for rows in (left, right))
+    values = np.full((len(left), len(right)), np.nan)
+    if there.any() and others.any():
+        values[np.ix_(there, others)] = _compared(left[there], right[others], method)
+    return values[(0,) * (first.ndim == 1)][(..., 0)[: 1 + (second.ndim == 1)]]
+
+
+def _compared(left: np.ndarray, right: np.ndarray, method: str) -> np.ndarray:
+    """Compare lists of which none is NaN throughout, [n_left, n_right]."""
     known = ~(np.isnan(left).any(axis=0) | np.isnan(right).any(axis=0))
     if method.startswith("whitened") and not known.all():
         raise DataError(
@@ -64,8 +73,7 @@ def compare(a: np.ndarray, b: np.ndarray, method: Method = "spearman") -> np.nda
         )
     if known.sum() < 2:
         raise DataError(f"compare: {int(known.sum())} pairs have a dissimilarity in all RDMs; at least 2 are needed.")
-    result = _COMPARED[method](left[:, known], right[:, known])
-    return result[(0,) * (first.ndim == 1)][(..., 0)[: 1 + (second.ndim == 1)]]
+    return _COMPARED[method](left[:, known], right[:, known])
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -112,6 +112,10 @@ def test_missing_pairs_are_left_out_everywhere_or_refused():
     np.testing.assert_allclose(compare(a, b), compare(a[:, kept], b[kept]), atol=0)
     with pytest.raises(DataError, match="2 of 15 are missing"):
         compare(a, b, "whitened_cosine")
+    layers = np.stack([np.full(15, np.nan), a[0]])
+    for method in ("spearman", "whitened_cosine"):
+        found = compare(layers, a[0], method)
+        assert np.isnan(found[0]) and found[1] == pytest.approx(1.0), "a layer without any loses no other"
 
 
 def test_what_is_no_dissimilarity_or_comparison_is_named():
