@@ -118,9 +118,7 @@ class Tested:
     blocks: list[ChanceBlock]
 
 
-def plan_chance(
-    settings: AboveChance | None, planned: Iterable[Planned], categories: np.ndarray | None
-) -> list[Tested]:
+def plan_chance(settings: AboveChance | None, planned: Iterable[Planned], categories: list[str] | None) -> list[Tested]:
     """Plan the permutation test of every feature set and ridge whose scores are planned.
 
     Parameters
@@ -128,7 +126,7 @@ def plan_chance(
     settings : AboveChance or None
         None: nothing is tested.
     planned : iterable of Planned
-    categories : ndarray, shape (n_stimuli,), or None
+    categories : list of str, or None
         Of every stimulus.
     """
     if settings is None:
