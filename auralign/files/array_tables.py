@@ -8,6 +8,7 @@ variable with these dimensions and coordinates. Nothing is unpickled.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -23,8 +24,41 @@ ARRAYS = (".npy", ".npz", ".nc")
 _BESIDE = {"stimulus": "stimuli", "target": "targets", "unit": "units", "variable": "variables"}
 
 
+@dataclass(frozen=True)
+class NamedArray:
+    """An array of numbers with its names.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_stimuli, n_columns) or (n_stimuli, n_columns, n_third)
+        Integers or floats; of a `.npy` file a map of it, of which nothing is read until it is asked for.
+    stimuli, columns : list of str
+        Columns in normal form, each once; stimuli as written.
+    numbers : ndarray or None
+        Of the third dimension, or of the rows where there is none.
+    """
+
+    values: np.ndarray
+    stimuli: list[str]
+    columns: list[str]
+    numbers: np.ndarray | None
+
+
 def read_array_table(path: Path, columns: str, third: str | None = None) -> pd.DataFrame:
-    """Read an array of numbers with its names as a table.
+    """Read an array of numbers with its names as a table; parameters and errors as of `open_array`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by row, from 1. Columns `stimulus` (text), `third` (where it is there), and one of
+        float64 per target, unit or variable, in normal form.
+    """
+    found = open_array(path, columns, third)
+    return _long(found.values, found.stimuli, found.columns, found.numbers, third, path)
+
+
+def open_array(path: Path, columns: str, third: str | None = None) -> NamedArray:
+    """Open an array of numbers with its names.
 
     Parameters
     ----------
@@ -34,12 +68,6 @@ def read_array_table(path: Path, columns: str, third: str | None = None) -> pd.D
         What the second dimension is. Units need no names.
     third : {"repetition", "layer"}, optional
         What the third dimension is, if there is one.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by row, from 1. Columns `stimulus` (text), `third` (where it is there), and one of
-        float64 per target, unit or variable, in normal form.
 
     Raises
     ------
@@ -71,7 +99,9 @@ def read_array_table(path: Path, columns: str, third: str | None = None) -> pd.D
         raise DataError(f"{path}: the {columns} {twice[0]!r} is there more than once.")
     if "" in labels:
         raise DataError(f"{path}: {columns} {labels.index('') + 1} has no name.")
-    return _long(values, stimuli, labels, names.get(third) if third else None, third, path)
+    for clash in {"stimulus", third} & set(labels):
+        raise DataError(f"{path}: a column may not be named {clash!r}.")
+    return NamedArray(values, stimuli, labels, names.get(third) if third else None)
 
 
 def _long(
@@ -90,8 +120,6 @@ def _long(
     elif numbers is not None and len(np.ravel(numbers)) != len(stimuli):
         raise DataError(f"{path}: {third} has {np.size(numbers)} values, but there are {len(stimuli)} rows.")
     table = pd.DataFrame(values.astype(np.float64), columns=labels)
-    for clash in {"stimulus", third} & set(labels):
-        raise DataError(f"{path}: a column may not be named {clash!r}.")
     if numbers is not None:
         table.insert(0, third, np.ravel(numbers))
     table.insert(0, "stimulus", np.array(stimuli, dtype=object))
@@ -171,11 +199,11 @@ def _npz(path: Path, columns: str, third: str | None) -> tuple[np.ndarray, dict[
 def _load(path: Path) -> np.ndarray | np.lib.npyio.NpzFile:
     """Load a `.npy` or `.npz` file that holds no Python objects."""
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path}: {why_absent(path, 'file')}") from error
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        if "allow_pickle" in str(error):
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise DataError(
                 f"{path}: it holds Python objects, which are never unpickled; save numbers and text (dtype float, str)."
             ) from error

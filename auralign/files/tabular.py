@@ -7,8 +7,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +22,10 @@ from .text_tables import open_text, why_absent
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 # columns of whole numbers that tell rows of one stimulus apart
 _COUNTED = ("repetition", "layer", "split")
-# columns of tables of numbers that are no numbers to use
-_KEYS = ("stimulus", "repetition", "layer")
 # columns whose values are told apart by their names: two of them may not become one by being written alike
 _IDENTIFIERS = ("stimulus", "target")
 _COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
 _BREAK = re.compile(r"[\t\r\n\v\f\x85\u2028\u2029]")
-_SPELT = "; a missing number is an empty cell, NA or NaN"
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 
 
@@ -54,7 +49,7 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
     DataFrame
         Indexed by line of the file (`line`), or by row from 1 where the file has no lines (`row`). `names` and the
         columns' own names are in `identifiers.normal_form`; `repetition`, `layer` and `split` are as written, for
-        `whole_numbers`.
+        `number_tables.whole_numbers`.
 
     Raises
     ------
@@ -84,6 +79,11 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
         table = _read_text(path, names, are_numbers=columns is not None)
     if table.empty:
         raise DataError(f"{path}: there is a header ({', '.join(table.columns[:10])}), but no line below it.")
+    return with_names(table, names, path)
+
+
+def with_names(table: pd.DataFrame, names: Sequence[str], path: Path) -> pd.DataFrame:
+    """Bring columns of names into normal form, and refuse empty ones and those that reach over a line."""
     for name in names:
         empty = table[name].map(normal_form) == ""
         if empty.any():
@@ -96,33 +96,6 @@ def read_table(path: Path, *names: str, columns: str | None = None, third: str |
                 f"({table[name].to_numpy()[broken][0][:40]!r}); is a quote missing, or too many?"
             )
     return table
-
-
-def read_numbers(path: Path, what: str, third: str) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
-    """Read a table of numbers: column `stimulus`, perhaps the key `third`, every other column a target or a unit.
-
-    Parameters
-    ----------
-    path, what, third
-        As `path`, `columns` and `third` of `read_table`.
-
-    Returns
-    -------
-    table : DataFrame
-    numbers : ndarray of int, shape (n_rows,)
-        Of the key `third`; 0 in all rows of a table without it.
-    columns : DataFrame
-        The others, with the rows of `table`.
-
-    Raises
-    ------
-    DataError
-        As of `read_table`, `whole_numbers` and `number_columns`; a column is the key of another kind of table.
-    """
-    table = read_table(path, "stimulus", columns=what, third=third)
-    refuse_columns(table, {"layer", "repetition", "time"} - {third}, what, path)
-    numbers = whole_numbers(table, third, path) if third in table else np.zeros(len(table), dtype=np.int64)
-    return table, numbers, number_columns(table, ("stimulus", third), what, path)
 
 
 def place(table: pd.DataFrame, rows: np.ndarray) -> str:
@@ -140,102 +113,9 @@ def refuse_repeated(table: pd.DataFrame, name: str, path: Path, where: str = "")
         raise DataError(f"{path}: the {name} {value!r} is there more than once{where} ({found}).")
 
 
-def whole_numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
-    """Return a key column of whole numbers from 0, such as `repetition` or `layer`.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rows,)
-
-    Raises
-    ------
-    DataError
-        A value is empty, fractional, negative or text; the message names the first with its place.
-    """
-    values = pd.to_numeric(table[name].astype(object).map(_no_truth), errors="coerce")
-    values = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = ~(np.isfinite(values) & (values >= 0) & (values == np.round(values)) & (values < 2**53))
-    if wrong.any():
-        given = table[name].to_numpy()[wrong][0]
-        is_empty = pd.isna(given) or not str(given).strip()
-        says = f"has no {name}" if is_empty else f"has the {name} {given if isinstance(given, float) else str(given)!r}"
-        raise DataError(
-            f"{path}: {place(table, wrong)} {says}; the column `{name}` must hold whole numbers from 0 in every line"
-            f"{'' if wrong.sum() == 1 else f' ({int(wrong.sum())} do not)'}."
-        )
-    return values.astype(np.int64)
-
-
-def number_columns(table: pd.DataFrame, keys: Sequence[str], what: str, path: Path) -> pd.DataFrame:
-    """Return the columns beside the keys, which must be numbers.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `read_table`.
-    keys : sequence of str
-        Columns that are no numbers to use; those that are not there do no harm.
-    what : str
-        What a column is, for messages: `target`, `unit`, ...
-
-    Returns
-    -------
-    DataFrame, float64
-        Missing numbers are NaN; names of columns in `identifiers.normal_form`.
-
-    Raises
-    ------
-    DataError
-        There is no column beside the keys, or one holds text or truth values; the first value is named with its place.
-    """
-    numbers = table.drop(columns=[key for key in keys if key in table])
-    beside = " and ".join(f"`{key}`" for key in keys)
-    if numbers.columns.empty:
-        raise DataError(f"{path}: there is no {what}: every column beside {beside} is one and must be a number.")
-    text, first = [], ""
-    converted = {}
-    for column in numbers.columns[[not _is_number(kind) for kind in numbers.dtypes]]:
-        values = pd.to_numeric(numbers[column].astype(object).map(_no_truth), errors="coerce")
-        wrong = (values.isna() & numbers[column].notna()).to_numpy()
-        if wrong.any():
-            value = numbers[column].astype(object).to_numpy()[wrong][0]
-            first = first or f"{place(table, wrong)} has {value!r}{_SPELT if _is_missing(value) else ''}"
-            text.append(column)
-        # whole numbers too large for 64 bits: pandas takes them for text, and would round them less well
-        converted[column] = values if wrong.any() else numbers[column].map(float, na_action="ignore")
-    if text:
-        raise DataError(f"{path}: every column beside {beside} must be a number; not so: {text[:5]} ({first}).")
-    return numbers.assign(**converted).astype(np.float64) if converted else numbers.astype(np.float64)
-
-
-def refuse_columns(table: pd.DataFrame, names: Iterable[str], what: str, path: Path) -> None:
-    """Refuse columns that are keys, of other kinds of tables or in capitals, and would be taken for numbers here."""
-    names = set(names)
-    if found := [name for name in table if name not in _KEYS and name.lower() in set(_KEYS) - names]:
-        raise DataError(
-            f"{path}: the column `{found[0]}` would be one more {what}; write it `{found[0].lower()}` if it is that, "
-            "or give it another name."
-        )
-    if found := [name for name in table if name.lower() in names]:
-        raise DataError(
-            f"{path}: the column `{found[0]}` is no {what}, and this kind of table has no such key; take it out, or "
-            f"give it another name if it is a {what}."
-        )
-
-
-def _is_missing(value: object) -> bool:
-    """Whether a text stands for a missing number in other programs, but not here."""
-    return str(value).strip().lower().strip("#+-.<>?") in ("", "na", "n/a", "nan", "null", "none", "missing")
-
-
-def _is_number(kind: object) -> bool:
+def is_number(kind: object) -> bool:
+    """Whether a column of this type holds numbers; truth values are none."""
     return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-
-
-def _no_truth(value: object) -> object:
-    """Let a truth value, a date or a complex number be no number, for which pandas takes them."""
-    is_number = isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.bool_))
-    return value if is_number or isinstance(value, str) else str(value)
 
 
 def _header(names: Iterable[str], needed: Sequence[str], path: Path) -> list[str]:
@@ -315,7 +195,7 @@ def _with_decimal_comma(
         )
     for name in comma:
         mixed = name in columns and comma[name].dtype == object
-        if mixed or (_is_number(point[name].dtype) and not _is_number(comma[name].dtype)):
+        if mixed or (is_number(point[name].dtype) and not is_number(comma[name].dtype)):
             raise DataError(
                 f"{path}: some numbers have a decimal comma ({cells[0]!r} in the column {columns[0]!r}), others a "
                 f"decimal point (in the column {name!r}). Save it with decimal points."

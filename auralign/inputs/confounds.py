@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from ..files.tabular import number_columns, read_table, refuse_columns, refuse_repeated
+from ..files.number_tables import number_columns, refuse_columns
+from ..files.tabular import read_table, refuse_repeated
 
 
 def read_confounds(path: Path) -> pd.DataFrame:

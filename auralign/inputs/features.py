@@ -14,7 +14,7 @@ import xarray as xr
 from ..errors import DataError
 from ..extras import require
 from ..files.identifiers import normal_form, normalise
-from ..files.tabular import read_numbers
+from ..files.number_tables import read_numbers
 from .options import Features
 from .published.activations import open_activations
 from .published.song165 import acoustic_features

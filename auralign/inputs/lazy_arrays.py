@@ -17,18 +17,23 @@ TARGETS_AT_ONCE = 8192
 
 
 class _FileArray(BackendArray):
-    """The numbers of a `.npy` file as float64, whatever real type they are stored in."""
+    """The numbers of a `.npy` file as float64, whatever real type they are stored in; of two axes as one repetition."""
 
     def __init__(self, path: Path) -> None:
-        stored = np.lib.format.open_memmap(path, mode="r")
-        self.path, self.shape, self.dtype = path, stored.shape, np.dtype(np.float64)
+        self.path, self.dtype = path, np.dtype(np.float64)
+        stored = self._opened()
+        self.shape, self.stored_dtype = stored.shape, stored.dtype
+
+    def _opened(self) -> np.ndarray:
+        # anew each time: pages of a closed map count for nobody's memory
+        values = np.lib.format.open_memmap(self.path, mode="r")
+        return values[:, :, None] if values.ndim == 2 else values
 
     def __getitem__(self, key: Any) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        # opened anew each time: pages of a closed map count for nobody's memory
-        values = np.lib.format.open_memmap(self.path, mode="r")
+        values = self._opened()
         # the last axes first: along the first one, rows are copied
         for axis in reversed(range(len(key))):
             values = values[(slice(None),) * axis + (key[axis],)]
@@ -36,7 +41,7 @@ class _FileArray(BackendArray):
 
 
 def open_responses(path: Path, stimuli: list[str], targets: list[str]) -> xr.DataArray:
-    """Open a `.npy` file [stimulus, target, repetition] as float64 without reading it.
+    """Open a `.npy` file [stimulus, target] or [stimulus, target, repetition] as float64 without reading it.
 
     Indexing it by stimuli or targets reads nothing either; what is left is read, each time, by `to_numpy`.
     """
@@ -46,7 +51,7 @@ def open_responses(path: Path, stimuli: list[str], targets: list[str]) -> xr.Dat
         dims=("stimulus", "target", "repetition"),
         coords={"stimulus": stimuli, "target": targets, "repetition": np.arange(array.shape[2])},
     )
-    opened.encoding["dtype"] = np.lib.format.open_memmap(path, mode="r").dtype
+    opened.encoding["dtype"] = array.stored_dtype
     return opened
 
 

@@ -12,7 +12,8 @@ from scipy.io import loadmat
 from ..datasets.building import fetch
 from ..errors import DataError, DatasetError
 from ..files.identifiers import near_names, normalise
-from ..files.tabular import read_numbers, read_table, refuse_repeated
+from ..files.number_tables import open_numbers, read_numbers
+from ..files.tabular import read_table, refuse_repeated
 from .lazy_arrays import open_responses
 from .options import Targets
 from .published.components import read_components
@@ -170,6 +171,8 @@ def _voxels(dataset: Path) -> tuple[xr.DataArray, pd.DataFrame]:
 
 def _table(path: Path) -> xr.DataArray:
     """Read a table: column `stimulus`, optional column `repetition`, every other column a target."""
+    if path.suffix.lower() == ".npy":
+        return _array(path)
     table, repetition, columns = read_numbers(path, "target", "repetition")
     numbers, stimuli = [int(number) for number in np.unique(repetition)], list(dict.fromkeys(table["stimulus"]))
     values = np.full((len(stimuli), columns.shape[1], len(numbers)), np.nan)
@@ -181,6 +184,13 @@ def _table(path: Path) -> xr.DataArray:
         own = [position[stimulus] for stimulus in table.loc[rows, "stimulus"]]
         values[own, :, place] = columns.loc[rows].to_numpy(float)
     return _checked(stimuli, list(columns), values, path).assign_coords(repetition=numbers)
+
+
+def _array(path: Path) -> xr.DataArray:
+    """Open a `.npy` array [stimulus, target] or [stimulus, target, repetition], with its names in tables beside it."""
+    array, rows = open_numbers(path, "target", "repetition")
+    refuse_repeated(rows, "stimulus", path, " in repetition 0" if array.values.ndim == 3 else "")
+    return open_responses(path, *_names(list(rows["stimulus"]), array.columns, path))
 
 
 def _with_metadata(targets: xr.DataArray, path: Path, table: pd.DataFrame) -> xr.DataArray:

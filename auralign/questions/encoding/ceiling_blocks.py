@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # targets of one block; a few seconds where the interval is a bootstrap
 TARGETS_OF_BLOCK = 8192
+# s of one response (a stimulus, target and repetition), and more of each draw of a bootstrap; measured
+RESPONSE_SECONDS, DRAW_SECONDS = 5e-8, 9e-10
 # what the columns of a table of targets are called
 COLUMNS = {
     "noise_ceiling": "ceiling",
@@ -43,6 +45,8 @@ class CeilingBlock(Block):
         As of every `Block`.
     """
 
+    unit = "noise ceilings"
+
     responses: StoredArray
     part: slice
     options: Ceiling
@@ -65,8 +69,10 @@ class CeilingBlock(Block):
 
     @property
     def cost(self) -> float:
-        """Less than the fits of as many targets, so that they fill the gaps at the end."""
-        return 1e-5 * self.size
+        """About s; less than most fits, so that they fill the gaps at the end."""
+        n_stimuli, _, n_repetitions = self.responses.shape
+        n_draws = self.options.n_draws if self.options.interval == "bootstrap" else 0
+        return self.size * n_stimuli * n_repetitions * (RESPONSE_SECONDS + n_draws * DRAW_SECONDS)
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute the ceilings."""

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from auralign.files import plain_numbers
+from auralign.files.number_tables import read_numbers
 from auralign.files.plain_numbers import read_values
-from auralign.files.tabular import read_numbers
 
 MISSING = ["", "NA", "NaN", "nan"]
 

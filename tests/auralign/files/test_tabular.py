@@ -12,7 +12,8 @@ import xarray as xr
 
 from auralign.errors import DataError
 from auralign.files.notices import InputWarning
-from auralign.files.tabular import read_table, whole_numbers
+from auralign.files.number_tables import whole_numbers
+from auralign.files.tabular import read_table
 from auralign.files.text_tables import open_text
 from auralign.inputs.confounds import read_confounds
 from auralign.inputs.features import read_features

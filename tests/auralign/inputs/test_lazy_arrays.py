@@ -200,3 +200,38 @@ def test_what_is_no_array_of_voxels_is_refused(study, content, message, tmp_path
     np.save(study.targets.dataset / "data" / "voxels.npy", content)
     with pytest.raises(DataError, match=message):
         read_responses(Targets(kind="voxels", dataset=study.targets.dataset))
+
+
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_an_array_of_ones_own_is_read_as_late_and_as_the_same_array_in_an_archive(values, n_dims, tmp_path, read):
+    values = values if n_dims == 3 else values[:, :, 0]
+    np.save(tmp_path / "y.npy", values)
+    pd.DataFrame({"stimulus": STIMULI[::-1]}).to_csv(tmp_path / "y.stimuli.tsv", sep="\t", index=False)
+    pd.DataFrame({"target": NAMES}).to_csv(tmp_path / "y.targets.tsv", sep="\t", index=False)
+    np.savez(tmp_path / "z.npz", values=values, stimulus=STIMULI[::-1], target=NAMES)
+    lazy, whole = (read_responses(Targets(kind="table", table=tmp_path / name)) for name in ("y.npy", "z.npz"))
+    assert read == []
+    xr.testing.assert_identical(lazy, whole)
+    assert store_responses(lazy, tmp_path).path.stat().st_size < values.nbytes + 1000
+
+
+@pytest.mark.parametrize(
+    ("stimuli", "targets"),
+    [
+        (["s00", *STIMULI[:-1]], NAMES),
+        (STIMULI, ["layer", *NAMES[1:]]),
+        (STIMULI, ["Repetition", *NAMES[1:]]),
+        (STIMULI, ["stimulus", *NAMES[1:]]),
+    ],
+)
+def test_names_beside_an_array_are_refused_in_the_same_words_as_in_an_archive(values, stimuli, targets, tmp_path):
+    np.save(tmp_path / "y.npy", values)
+    pd.DataFrame({"stimulus": stimuli}).to_csv(tmp_path / "y.stimuli.tsv", sep="\t", index=False)
+    pd.DataFrame({"target": targets}).to_csv(tmp_path / "y.targets.tsv", sep="\t", index=False)
+    np.savez(tmp_path / "y.npz", values=values, stimulus=stimuli, target=targets)
+    said = []
+    for name in ("y.npy", "y.npz"):
+        with pytest.raises(DataError) as error:
+            read_responses(Targets(kind="table", table=tmp_path / name))
+        said.append(str(error.value).replace(name, ""))
+    assert said[0] == said[1]
