@@ -127,17 +127,25 @@ def group_targets(
     assert targets is not None  # it has the columns
     rows = targets.set_index("target")[by]
     twice = rows.index[rows.index.duplicated()]
-    missing = [name for name in names if name not in rows.index]
+    place = rows.index.get_indexer(pd.Index(names)) if not len(twice) else np.zeros(0, dtype=int)
+    missing = list(names[place < 0]) if not len(twice) else []
     if len(twice) or missing:
         what = f"hold {twice[0]!r} more than once" if len(twice) else f"lack {len(missing)} targets: {missing[:5]}"
         raise DataError(f"the metadata of the targets {what}; expected one row for each target of the scores.")
-    rows = rows.loc[names].reset_index(drop=True)
-    empty = rows.isna() | rows.apply(lambda column: column.astype(str).str.strip() == "")
+    rows = rows.iloc[place].reset_index(drop=True)
+    empty = rows.apply(_is_empty)
     labelled = rows[~empty.any(axis=1)]
     if labelled.empty:
         raise DataError(f"no target has a label in the metadata's {' and '.join(by)}: there is nothing to average.")
     groups = labelled.groupby(by, sort=False, observed=True)
     return [(dict(zip(by, key, strict=True)), members.index.to_numpy()) for key, members in groups]
+
+
+def _is_empty(labels: pd.Series) -> pd.Series:
+    """Tell which labels are missing, or nothing but spaces."""
+    if pd.api.types.is_numeric_dtype(labels):
+        return labels.isna()
+    return labels.isna() | (labels.astype(str).str.strip() == "")
 
 
 def within_subject_errors(values: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from .options import EstimatorOptions
 from .plugin import Fitted, InnerCv, Plugin
 from .returned import named, refuse_wrong_fit, refuse_wrong_prediction
+
+
+def _plain(X: Any) -> Any:
+    """Take the values out of a DataFrame, whose columns scikit-learn would look at one by one, hundreds of them."""
+    return X.to_numpy() if hasattr(X, "dtypes") and hasattr(X, "to_numpy") else X
 
 
 class Face(RegressorMixin, BaseEstimator):
@@ -35,7 +40,11 @@ class Face(RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         """Choose the hyper-parameters and fit; X [n, n_features], y [n], or [n, n_targets] where it takes several."""
         several = isinstance(self, MultiOutputMixin)
-        X, y = self._validate_data(X, y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=2)
+        self._check_feature_names(X, reset=True)
+        X, y = check_X_y(
+            _plain(X), y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=2, estimator=self
+        )
+        self._check_n_features(X, reset=True)
         fit = self._solve(X, y.reshape(len(y), -1))
         one_target = y.ndim == 1
 
@@ -62,7 +71,10 @@ class Face(RegressorMixin, BaseEstimator):
     def predict(self, X):
         """Predict [n] or [n, n_targets]."""
         check_is_fitted(self)
-        return self._predict(self._validate_data(X, dtype=np.float64, reset=False))
+        self._check_feature_names(X, reset=False)
+        X = check_array(_plain(X), dtype=np.float64, estimator=self)
+        self._check_n_features(X, reset=False)
+        return self._predict(X)
 
     def _predict(self, X: np.ndarray) -> np.ndarray:
         if hasattr(self, "coef_"):

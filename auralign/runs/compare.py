@@ -183,18 +183,23 @@ def _compute(name: str, blocks: list[Block], workers: Workers) -> None:
     for block in blocks:
         totals[block.unit] += block.size
     done: Counter[str] = Counter()
-    with tqdm(total=sum(block.cost for block in blocks), desc=name, bar_format=BAR, smoothing=0) as progress:
+    with tqdm(total=sum(map(_microseconds, blocks)), desc=name, bar_format=BAR, smoothing=0) as progress:
         for cost, size, unit in workers.run(_computed, ordered):
             done[unit] += size
             progress.set_postfix_str(", ".join(f"{done[u]:,} of {n:,} {u}" for u, n in totals.items()), refresh=False)
             progress.update(cost)
 
 
-def _computed(block: Block) -> tuple[float, int, str]:
+def _computed(block: Block) -> tuple[int, int, str]:
     """Compute a block unless it is done, as one whose worker was lost after its end; say what of the work it was."""
     if not block.is_done:
         compute_block(block)
-    return block.cost, block.size, block.unit
+    return _microseconds(block), block.size, block.unit
+
+
+def _microseconds(block: Block) -> int:
+    """Round the estimated time, so that the sums of progress are exact."""
+    return max(1, round(1e6 * block.cost))
 
 
 def _write(made: Made, out: Path, scratch: Path) -> None:

@@ -41,9 +41,10 @@ def noise_ceiling(
     multiplications.
 
     Share of 3,000 simulated targets whose 95 % interval covered the truth, over 83 and 165 stimuli, 2 and 3
-    repetitions, r of .05, .3 and .7: jackknife 94.2 to 95.7 % for normal responses, 93.1 to 95.0 % for heavy-tailed
-    ones (t of 5 degrees of freedom) and 92.5 to 94.4 % for skewed ones (exponential); bootstrap 93.4 to 95.1 %, 91.3
-    to 93.8 % and 91.6 to 93.7 %. The F interval of Feldt 1965 (Psychometrika 30:357) fell to 79 %.
+    repetitions, r of .05, .3 and .7 (`benchmarks/ceiling_intervals.py`): jackknife 94.5 to 95.7 % for normal responses,
+    93.7 to 94.9 % for heavy-tailed ones (t of 5 degrees of freedom) and 92.6 to 94.3 % for skewed ones (exponential);
+    bootstrap 93.3 to 94.9 %, 92.8 to 94.3 % and 91.3 to 93.8 %. The F interval of Feldt 1965 (Psychometrika 30:357)
+    fell to 79 % of such responses in earlier simulations.
 
     **Unequal repetitions** (NaN where a stimulus lacks one): each pair's covariance is over the stimuli that have both,
     the mean of covariances weighs pairs by their number of stimuli, and the variance is that of the mean of what is

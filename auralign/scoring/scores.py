@@ -111,8 +111,3 @@ def r2_corr(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     """
     r = pearson(y_true, y_pred)
     return np.where(r > 0, r, 0.0) ** 2
-
-
-def r2_corr_scorer(estimator, X, y) -> float:
-    """Score a fitted estimator with `r2_corr`; the form that julearn and scikit-learn call."""
-    return float(r2_corr(np.asarray(y, dtype=float).ravel(), np.asarray(estimator.predict(X), dtype=float).ravel()))

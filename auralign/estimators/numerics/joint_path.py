@@ -246,15 +246,16 @@ def joint_path(
     scaled = y / scale
     # the sizes depend on Y only by YY': of more targets than stimuli, n x n numbers with the same YY' do
     small = cast(np.ndarray, np.linalg.qr(scaled.T, mode="r")).T if y.shape[1] > len(y) else scaled
-    size = before = np.zeros(len(kept))
-    ratio = 0.0
+    size = last = np.zeros(len(kept))
     for number, alpha in enumerate(alphas):
         lam = alpha * len(y) / scale
-        if number > 1:
+        before, size = size, size.copy()
+        if number > 1 and tolerance > GAP_TOLERANCE:
+            # sizes go nearly straight between grid points: the last two tell where the next one is, which saves a step;
+            # exact solutions start from the last one, as ever, so that they are the same to the last digits
             ratio = (alphas[number - 1] - alpha) / (alphas[number - 2] - alphas[number - 1])
-        # sizes go nearly straight between grid points: the last two tell where the next one is; none is given up yet
-        start = np.where(size > 0, np.maximum(size + ratio * (size - before), 0.1 * size), 0.0)
-        before, size = size, start
+            size = np.where(size > 0, np.maximum(size + ratio * (size - last), 0.1 * size), 0.0)
+        last = before
         columns, weights, gap = _solve(x, small, size, lam, tolerance)
         weights = scale * (weights if small is scaled else _weights(x[:, columns], scaled, size[columns], lam))
         if not gap <= tolerance:

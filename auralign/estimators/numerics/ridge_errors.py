@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -115,12 +116,13 @@ def leave_one_out(decomposition: Decomposition, alphas: np.ndarray, arrays: Arra
 def _of_triangles(q: np.ndarray, weights: np.ndarray, scales: np.ndarray, arrays: Arrays) -> Callable[[Any, Any], Any]:
     """Prepare the squares of scale * (Q (w * rotated)), summed over stimuli, [A, B]."""
     n_alphas, rank = weights.shape
-    triangles = np.linalg.qr(scales[:, :, None] * q * weights[:, None], mode="r")  # [A, rank, rank]
+    maps = scales[:, :, None] * q * weights[:, None]
+    triangles = cast(np.ndarray, np.linalg.qr(maps, mode="r"))  # [A, rank, rank]
     edges = np.unique(np.linspace(0, rank, BANDS + 1).astype(int))
     # the rows of all alphas together, without the columns that are 0 in all of them
     bands = [
         (start, arrays.put(triangles[:, start:stop, start:].reshape(-1, rank - start)))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        for start, stop in pairwise(edges)
     ]
 
     def squares(_: Any, rotated: Any) -> Any:

@@ -117,8 +117,10 @@ class BlockTables:
         n_rows = len(table)
         names = {name: one_name(getattr(planned, name), n_rows) for name in ("features", "layer_name", "estimator")}
         names["layer"] = np.full(n_rows, planned.layer, dtype=np.int64)
-        targets = pd.CategoricalDtype(pd.Index(self._targets))
-        names["target"] = pd.Categorical.from_codes(table["target"].to_numpy(), dtype=targets)
+        # of the targets that are there alone: those of all would be written into every row group
+        position = table["target"].to_numpy()
+        first, last = (position.min(), position.max()) if n_rows else (0, 0)
+        names["target"] = pd.Categorical.from_codes(position - first, self._targets[first : last + 1])
         rest = table.columns.drop("target")
         return pd.DataFrame({**{name: names[name] for name in IDENTITY}, **{name: table[name] for name in rest}})
 

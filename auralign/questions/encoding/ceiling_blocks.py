@@ -55,8 +55,6 @@ class CeilingBlock(Block):
     label: str
     code: str = ""
 
-    unit = "noise ceilings"
-
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
         """The ceilings, one row per target."""

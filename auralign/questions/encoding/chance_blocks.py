@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -129,9 +129,7 @@ class Tested:
     blocks: list[ChanceBlock]
 
 
-def plan_chance(
-    settings: AboveChance | None, planned: Iterable[Planned], categories: Sequence[str] | None
-) -> list[Tested]:
+def plan_chance(settings: AboveChance | None, planned: Iterable[Planned], categories: list[str] | None) -> list[Tested]:
     """Plan the permutation test of every feature set and ridge whose scores are planned.
 
     Parameters

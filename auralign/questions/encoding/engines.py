@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import make_scorer
 
 from ...errors import ConfigError
 from ...estimators.numerics.group_folds import inner_folds
@@ -19,7 +20,7 @@ from ...estimators.plugin import Can, InnerCv, Prediction
 from ...estimators.registry import abilities, face, of_single_repetition, predict, predict_several
 from ...inputs.repetitions import mean_response, repetition_columns
 from ...inputs.splits import smallest_development
-from ...scoring.scores import r2, r2_corr, r2_corr_scorer
+from ...scoring.scores import r2, r2_corr
 from ..preparation import Preparation, Split
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
     # types alone: what a configuration says enters by its values
     from ...estimators.options import EstimatorOptions
+
+
+def _r2_corr_of_one(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    return float(r2_corr(np.asarray(y_true, dtype=float).ravel(), np.asarray(y_pred, dtype=float).ravel()))
+
 
 # julearn's own "r2_corr" squares negative correlations as well
 SCORER = "auralign_r2_corr"
@@ -186,7 +192,8 @@ def _run_pipeline(
     from julearn import run_cross_validation
     from julearn.scoring import register_scorer
 
-    register_scorer(SCORER, r2_corr_scorer, overwrite=True)
+    # made of a function of predictions, so that scikit-learn predicts once for it and for r2
+    register_scorer(SCORER, make_scorer(_r2_corr_of_one), overwrite=True)
     scores = run_cross_validation(
         # one pattern instead of a list of names: julearn matches every name against every column
         X=[pattern for patterns in types.values() for pattern in patterns],

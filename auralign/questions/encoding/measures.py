@@ -80,6 +80,18 @@ def of_scores(scores: pd.DataFrame, position: np.ndarray, targets: pd.DataFrame,
     return to_long(pd.DataFrame(wide | {name: scores[name].to_numpy() for name in (*OF_SCORE, *present)}), present)
 
 
+def of_part(scores: pd.DataFrame, targets: pd.DataFrame, names: dict) -> pd.DataFrame:
+    """Make the measures of some targets of a block, whose positions in `targets` are the column `target`.
+
+    Their names alone are kept: those of all targets would be written into every row group.
+    """
+    position = scores["target"].to_numpy()
+    first = position.min()
+    own = targets.iloc[first : position.max() + 1]
+    own = own.assign(target=own["target"].cat.remove_unused_categories())
+    return of_scores(scores, position - first, own, names)
+
+
 def of_ceilings(targets: pd.DataFrame, dims: pd.DataFrame) -> pd.DataFrame:
     """Make the measure `noise_ceiling`, one row per target, of targets that have the columns `noise_ceiling*`."""
     numbers = {"value": "noise_ceiling", "low": "noise_ceiling_low", "high": "noise_ceiling_high"}

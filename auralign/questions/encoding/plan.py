@@ -109,7 +109,7 @@ class EncodingPlan(Plan[Encoding]):
     def _of_blocks(self) -> Iterator[pd.DataFrame]:
         for planned, scores in self._blocks.parts("scores"):
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
-            yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
+            yield measures.of_part(scores, self._target_dims, names)
 
     def found(self) -> list[str]:
         """Warn of grids that were too short, and say which estimators a test left out."""

@@ -57,7 +57,6 @@ def summaries(
     present = [metric for metric in SUMMARISED if metric in scores.metrics]
     if halves is None:
         halves = Halves(len(scores.splits), len(scores.targets))
-    names = pd.CategoricalDtype(pd.Index(scores.targets))
     for model, layer in scores.blocks:
         number = int(np.searchsorted(model.layers, layer))
         of_layer = {"features": model.features, "layer_name": model.layer_names[number], "estimator": model.estimator}
@@ -68,7 +67,7 @@ def summaries(
                 name: pd.Categorical.from_codes(np.zeros(n_rows, np.int8), [it]) for name, it in of_layer.items()
             }
             columns |= {"layer": np.full(n_rows, layer), "n_splits": np.full(n_rows, len(scores.splits))}
-            columns["target"] = pd.Categorical.from_codes(np.arange(own.start, own.stop), dtype=names)
+            columns["target"] = pd.Categorical.from_codes(np.arange(n_rows), scores.targets[own])
             for metric, values in scores.read(model, present, part, [layer]).items():
                 if medians is not None and metric in medians.metrics:
                     columns[f"{metric}_median"] = medians.values(model, metric)[number, part]

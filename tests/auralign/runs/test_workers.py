@@ -186,7 +186,7 @@ def test_a_local_cluster_gives_the_same_scores(small_config, tmp_path):
     pd.testing.assert_frame_equal(alone["selected"], shared["selected"], check_exact=True)
 
 
-def _compute_or_die(notes: Path, block) -> tuple[float, int, str]:
+def _compute_or_die(notes: Path, block) -> tuple[int, int, str]:
     """Compute a block; the first worker is lost before it has, and another one after it has written its block."""
     try:
         (notes / "before").touch(exist_ok=False)

@@ -120,7 +120,7 @@ def test_auto_takes_a_gpu_for_many_columns_alone(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert arrays_on("auto", WORTH_A_GPU).name == "cuda:0" and arrays_on("auto", WORTH_A_GPU - 1) is HOST
     assert arrays_on("cuda:1", 1).name == "cuda:1" and arrays_on("cpu", 10 * WORTH_A_GPU) is HOST
-    with pytest.raises(ConfigError, match="cuda:2: torch .* finds 2 GPUs"):
+    with pytest.raises(ConfigError, match=r"cuda:2: torch .* finds 2 GPUs"):
         arrays_on("cuda:2", 1)
 
 
