@@ -127,7 +127,13 @@ class BlockTables:
     def write(self, table: str, path: Path) -> None:
         """Write a table of all blocks into one file, a row group per part."""
         wanted = self.sparse if table == "selected" else self._planned
-        columns = dict.fromkeys(name for planned in wanted for name, _ in self._schema(planned, table))
+        columns = {name: kind for planned in wanted for name, kind in self._schema(planned, table)}
         with open_row_groups(path, _REPEATED) as file:
             for planned, part in self.parts(table):
-                file.write(self.named(planned, part.reindex(columns=list(columns))))
+                # what only other estimators have, such as the text `params`, is empty and of its type
+                absent = {
+                    name: np.nan if pa.types.is_floating(kind) else pd.Series(None, part.index, dtype=object)
+                    for name, kind in columns.items()
+                    if name not in part
+                }
+                file.write(self.named(planned, part.assign(**absent)[list(columns)]))

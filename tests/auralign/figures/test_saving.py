@@ -51,6 +51,16 @@ def test_saved_files(figure, tmp_path):
     assert "<!-- a title -->" in text
 
 
+def test_a_figure_that_turned_dark_is_the_one_drawn_dark(figure):
+    other = FigureOf("curve", "A curve", "What is drawn.", "A rising line.", figure.data, _draw)
+    light = figure.svg(), figure.png()
+    expected = other.svg(dark=True), other.png(dark=True)
+    figure.turn_dark()
+    figure.turn_dark()
+    assert (figure.svg(dark=True), figure.png(dark=True)) == expected != light
+    assert (figure.svg(), figure.png()) == light  # drawn once more
+
+
 def test_no_layout_comes_back_by_a_matplotlibrc(figure):
     with matplotlib.rc_context({"figure.constrained_layout.use": True}):
         assert figure.figure.get_layout_engine() is None

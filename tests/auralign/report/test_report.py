@@ -15,16 +15,19 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from auralign.cli.report import main
 from auralign.config.reading import read_config
 from auralign.errors import DataError
+from auralign.report import describe, write_report
 from auralign.report import page as page_module
-from auralign.report import write_report
 from auralign.report.comparing import compare_results
 from auralign.report.page import labels_of
+from auralign.report.pictures import MANY_FIGURES
 from auralign.report.shown import MAX_ROWS, cut, show
 from auralign.report.sources import datasets, relative, resolved_config, without_folders
 from auralign.report.split_scores import SplitScores
 from auralign.report.wording import signed
+from auralign.runs import result_tables
 from auralign.runs.compare import run_comparison
 from auralign.runs.results import read_results
 
@@ -77,6 +80,45 @@ def test_the_page_needs_nothing_else_and_every_figure_is_described(folder):
     assert all(len(text) > 20 for text in images)
     saved = {path.stem for path in (folder / "figures").glob("*.svg")}
     assert set(re.findall(r'data-save="(\w+)\.(?:svg|png)"', page)) == saved
+
+
+def test_a_report_needs_no_scores_and_is_the_same_as_of_an_older_folder(folder, tmp_path):
+    older = Path(shutil.copytree(folder, tmp_path / "older"))
+    (folder / "scores.parquet").unlink()
+    for name in ("nested", "fits", "estimator_differences"):
+        (older / f"{name}.parquet").unlink()
+    pages = [write_report([one]).read_bytes() for one in (folder, older)]
+    assert pages[0] == pages[1]
+    files = sorted(path.name for path in (folder / "figures").iterdir())
+    assert len(files) > 9
+    for name in files:
+        assert (folder / "figures" / name).read_bytes() == (older / "figures" / name).read_bytes(), name
+
+
+def test_what_several_processes_draw_is_the_same(folder, tmp_path):
+    again = Path(shutil.copytree(folder, tmp_path / "again"))
+    pages = [write_report([one], n_jobs=n_jobs).read_bytes() for one, n_jobs in ((folder, 1), (again, 2))]
+    assert pages[0] == pages[1]
+    names = sorted(path.name for path in (folder / "figures").iterdir())
+    assert len(names) >= 3 * MANY_FIGURES  # else one process draws them
+    assert names == sorted(path.name for path in (again / "figures").iterdir())
+
+
+def test_the_command_says_what_the_page_says_and_reads_a_folder_once(folder, monkeypatch):
+    read, opened = result_tables.read_written, []
+    monkeypatch.setattr(result_tables, "read_written", lambda path, text: opened.append(path.name) or read(path, text))
+    done = CliRunner().invoke(main, [str(folder), "--n-jobs", "1"])
+    assert done.exit_code == 0, done.output
+    assert f"report: {folder / 'report.html'}" in done.output
+    assert describe(read_results(folder)) in done.output
+    assert opened.count("summary.tsv") == 2  # by the command, and by this test
+
+
+def test_results_that_were_read_are_reported_as_they_are(folder, no_figures):
+    page = write_report([folder]).read_text(encoding="utf-8")
+    assert write_report([read_results(folder)]).read_text(encoding="utf-8") == page
+    with pytest.raises(DataError, match="is given twice"):
+        write_report([folder, read_results(folder)])
 
 
 def test_the_tables_of_the_page_are_those_of_the_results(folder, no_figures):

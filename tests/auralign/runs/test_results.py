@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from auralign.analysis.chosen import ChosenScores
+from auralign.analysis.layer_choice import nested_choice
 from auralign.config.reading import read_config
 from auralign.errors import DataError
 from auralign.questions.measures import SCHEMA, SCHEMA_KEY, to_wide
@@ -127,6 +130,49 @@ def test_text_of_a_notebook_is_escaped(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
     provenance["config"]["name"] = "<b>"
     assert "<b>" not in Results(folder, provenance, read_results(folder)._read)._repr_html_()
+
+
+def test_tables_that_reports_read_are_made_of_the_scores_where_there_are_none(folder):
+    results = read_results(folder)
+    assert set(results.estimators) == {"ridge", "lasso"}
+    chosen, fits, differences = results.chosen, results.fits, results.differences("ridge", "lasso")
+    assert isinstance(chosen, ChosenScores) and "scores" not in results._read
+    for name in ("nested", "fits", "estimator_differences"):
+        (folder / f"{name}.parquet").unlink()
+    older = read_results(folder)
+    pd.testing.assert_frame_equal(older.fits, fits)
+    pd.testing.assert_frame_equal(older.differences("ridge", "lasso"), differences)
+    pd.testing.assert_frame_equal(nested_choice(older.chosen), nested_choice(chosen), check_exact=True)
+    assert "scores" in older._read
+    # a metric that is not the one of the run, and a pair that is not among its differences
+    assert not read_results(folder).differences("lasso", "ridge")["difference"].equals(differences["difference"])
+
+
+def test_scores_in_memory_are_what_everything_is_made_of(folder):
+    results = read_results(folder)
+    better = results.scores.assign(r2_corr=results.scores["r2_corr"] / 2, alpha=3.0)
+    changed = Results(results.folder, results.provenance, results._read | {"scores": better})
+    assert (changed.fits["alpha"] == 3.0).all()
+    own = nested_choice(changed.chosen)["score"].to_numpy()
+    np.testing.assert_allclose(own, nested_choice(read_results(folder).chosen)["score"] / 2)
+
+
+def test_what_is_made_of_results_is_made_once(folder):
+    results, calls = read_results(folder), []
+
+    def make(of: Results) -> list:
+        calls.append(of)
+        return []
+
+    assert results.once(make) is results.once(make)
+    assert calls == [results]
+
+
+def test_layers_and_targets_are_those_of_the_summary(folder):
+    results = read_results(folder)
+    assert results.layer_names["features"].tolist() == ["net", "net", "plain"]
+    assert results.layer_names["layer"].tolist() == [0, 1, 0]
+    assert results.several_layers and results.n_targets == 2
 
 
 def test_measures_are_the_scores_once_more(folder):
