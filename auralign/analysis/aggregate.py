@@ -54,8 +54,8 @@ class Medians:
 def known_median(values: np.ndarray) -> np.ndarray:
     """Median over the first axis, missing values (NaN) left out, NaN where all are; numpy's nanmedian, but fast."""
     if values.ndim > 1 and 2 <= len(values) <= _FEW and not np.isnan(values).any():
-        ordered = _ordered(values)
-        return (ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+        rows = _ordered(values)
+        return (rows[(len(values) - 1) // 2] + rows[len(values) // 2]) / 2
     ordered = np.sort(values, axis=0)  # NaN last
     count = (~np.isnan(ordered)).sum(axis=0)
     # without values both indices fall on NaN

@@ -268,3 +268,15 @@ def test_no_more_is_read_at_a_time_than_one_layer_or_one_part(tmp_path, monkeypa
         makers[name]()
     assert max(rows) == size * n_splits
     assert max(cells) <= n_splits * max(n_targets, size * max(DEPTH.values()))
+
+
+def test_a_column_of_another_estimator_is_empty_and_of_its_type(tmp_path):
+    study, folder = study_of(7, 4), tmp_path / "cut"
+    planned = planned_of(folder, 7, 4, 4)
+    for one in planned:
+        if one.estimator == "lasso":
+            one.job.need("scores").assign(params='{"l1_ratio": 0.5}').to_parquet(one.job.file("scores"), index=False)
+    BlockTables(planned, study).write("scores", tmp_path / "scores.parquet")
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    assert scores.loc[scores["estimator"] == "lasso", "params"].unique().tolist() == ['{"l1_ratio": 0.5}']
+    assert scores.loc[scores["estimator"] == "ridge", "params"].isna().all()
