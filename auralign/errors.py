@@ -16,6 +16,10 @@ class DataError(AuralignError):
     """Features, responses or stimuli cannot be used together."""
 
 
+class WorkerLost(AuralignError):
+    """A process that computed a block ended without an answer, again and again."""
+
+
 class DatasetError(AuralignError):
     """A recipe or a dataset is not as it should be, or its files cannot be had."""
 

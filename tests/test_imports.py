@@ -23,7 +23,7 @@ NOT_NEEDED = {
     "auralign.config.reading": ALL,
     "auralign.datasets.building": ALL,
     "auralign.inputs.study": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer"},
-    "auralign.report": NETWORKS | ATLASES | {"junifer"},
+    "auralign.report": SOLVERS | NETWORKS | ATLASES | {"junifer", "xarray", "h5py", "seaborn", "matplotlib.pyplot"},
     "custom_markers": SOLVERS | PICTURES | NETWORKS | TABLES | ATLASES | {"scipy.signal", "scipy.stats"},
 }
 

@@ -1,118 +1,94 @@
 """From the scores of every split and target to one number per layer: medians, means over subjects, their errors."""
 
-from dataclasses import dataclass
-from itertools import product
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from .score_arrays import Model, Scores, as_scores
 
-CELL = ["features", "estimator", "layer", "target", "split"]
+# values of which the median is found by exchanges, whose number grows faster than that of the values
+_FEW = 32
 
 
-@dataclass(frozen=True)
-class Pivot:
-    """The scores of one feature set and estimator as arrays.
+class Medians:
+    """Medians over splits of every score: of 300,000 targets x 40 layers 96 MB per metric, so that they can be kept.
 
     Attributes
     ----------
-    features, estimator : str
-    layers, layer_names : ndarray, shape (n_layers,)
-        Ascending.
-    targets : ndarray, shape (n_targets,)
-        Names, in the order in which the table first has them; alike for all feature sets and estimators.
-    values : dict of str to ndarray, shape (n_layers, n_splits, n_targets)
-        By metric; NaN where the table has none.
+    models, targets, metrics
+        As of `Scores`.
     """
 
-    features: str
-    estimator: str
-    layers: np.ndarray
-    layer_names: np.ndarray
-    targets: np.ndarray
-    values: dict[str, np.ndarray]
+    def __init__(self, models: list[Model], targets: np.ndarray, metrics: Sequence[str]) -> None:
+        self.models, self.targets, self.metrics = models, targets, tuple(metrics)
+        self._values = {
+            (model.features, model.estimator, metric): np.full((len(model.layers), len(targets)), np.nan)
+            for model in models
+            for metric in metrics
+        }
 
+    @classmethod
+    def of(cls, scores: Scores | pd.DataFrame | Medians, metrics: Sequence[str]) -> Medians:
+        """Take the medians of some metrics, layer by layer; those that are taken already are given back."""
+        if isinstance(scores, Medians):
+            return scores
+        read = as_scores(scores)
+        read.need(metrics)
+        medians = cls(read.models, read.targets, metrics)
+        for model in read.models:
+            for number, layer in enumerate(model.layers):
+                for metric, values in read.read(model, metrics, layers=[layer]).items():
+                    medians.values(model, metric)[number] = known_median(values[0])
+        return medians
 
-def pivot(scores: pd.DataFrame, metrics: list[str]) -> list[Pivot]:
-    """Turn the table of scores (one row per features x layer x target x estimator x split) into arrays.
-
-    Raises
-    ------
-    DataError
-        The table is empty, lacks a metric, or has a combination twice.
-    """
-    absent = [column for column in (*CELL, *metrics) if column not in scores]
-    if absent:
-        raise DataError(f"the scores have no column {absent[0]!r}; they have: {', '.join(map(str, scores.columns))}.")
-    names = scores["layer_name"].to_numpy() if "layer_name" in scores else scores["layer"].astype(str).to_numpy()
-    layer_column, split_column = scores["layer"].to_numpy(), scores["split"].to_numpy()
-    feature, features = pd.factorize(scores["features"])
-    estimator, estimators = pd.factorize(scores["estimator"])
-    target, targets = pd.factorize(scores["target"])
-    pivots = []
-    for i, j in product(range(len(features)), range(len(estimators))):
-        rows = np.flatnonzero((feature == i) & (estimator == j))
-        if not len(rows):
-            continue
-        layers, first, layer = np.unique(layer_column[rows], return_index=True, return_inverse=True)
-        splits, split = np.unique(split_column[rows], return_inverse=True)
-        shape = (len(layers), len(splits), len(targets))
-        cell = np.ravel_multi_index((layer, split, target[rows]), shape)
-        count = np.bincount(cell)
-        if count.max() > 1:
-            twice = scores.iloc[rows[np.argmax(count[cell] > 1)]][CELL].to_dict()
-            raise DataError(f"the scores have {twice} more than once; each combination may be there once.")
-        values = {}
-        for metric in metrics:
-            flat = np.full(np.prod(shape), np.nan)
-            flat[cell] = scores[metric].to_numpy(dtype=float)[rows]
-            values[metric] = flat.reshape(shape)
-        pivots.append(Pivot(features[i], estimators[j], layers, names[rows[first]], np.asarray(targets), values))
-    if not pivots:
-        raise DataError("the scores are empty: there is nothing to average.")
-    return pivots
-
-
-def split_sizes(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Read the numbers of development and test stimuli of every split, in ascending order of the splits.
-
-    In this order stand the splits of a pivoted table and of `pivot`, so that the sizes can be handed to the corrected
-    tests (`statistics.corrected_spread`) together with its differences.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        With the columns `split`, `n_train` and `n_test`.
-
-    Returns
-    -------
-    n_train, n_test : ndarray of int, shape (n_splits,)
-
-    Raises
-    ------
-    DataError
-        One split has several sizes: its rows are not of the same stimuli and cannot be paired.
-    """
-    sizes = scores[["split", "n_train", "n_test"]].drop_duplicates().sort_values("split")
-    twice = sizes.loc[sizes["split"].duplicated(), "split"]
-    if len(twice):
-        own = sizes[sizes["split"] == twice.iloc[0]]
-        found = " and ".join(f"{row.n_train}/{row.n_test}" for row in own.itertuples())
-        raise DataError(
-            f"the scores of split {twice.iloc[0]} are of different numbers of development/test stimuli ({found}) and "
-            "cannot be paired. Run `auralign run` again, for all feature sets together."
-        )
-    return sizes["n_train"].to_numpy(dtype=int), sizes["n_test"].to_numpy(dtype=int)
+    def values(self, model: Model, metric: str) -> np.ndarray:
+        """Return the medians of one model, [n_layers, n_targets]."""
+        return self._values[model.features, model.estimator, metric]
 
 
 def known_median(values: np.ndarray) -> np.ndarray:
     """Median over the first axis, missing values (NaN) left out, NaN where all are; numpy's nanmedian, but fast."""
+    if values.ndim > 1 and 2 <= len(values) <= _FEW and not np.isnan(values).any():
+        ordered = _ordered(values)
+        return (ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
     ordered = np.sort(values, axis=0)  # NaN last
     count = (~np.isnan(ordered)).sum(axis=0)
     # without values both indices fall on NaN
     middle = [np.take_along_axis(ordered, np.maximum(i, 0)[None], axis=0)[0] for i in ((count - 1) // 2, count // 2)]
     return (middle[0] + middle[1]) / 2
+
+
+def _ordered(values: np.ndarray) -> list[np.ndarray]:
+    """Sort a few values, the first axis, of very many cells: by exchanges of whole rows, a third of the time."""
+    rows = [row.copy() for row in values]
+    spare = np.empty_like(rows[0])
+    for low, high in _exchanges(len(rows)):
+        np.minimum(rows[low], rows[high], out=spare)
+        np.maximum(rows[low], rows[high], out=rows[high])
+        rows[low], spare = spare, rows[low]
+    return rows
+
+
+@cache
+def _exchanges(n: int) -> list[tuple[int, int]]:
+    """List the exchanges of Batcher's odd-even merge sort (Knuth, The Art of Computer Programming 3, 5.2.2 M)."""
+    exchanges = []
+    top = 1 << (n - 1).bit_length() - 1
+    size = top
+    while size:
+        step, start, distance = top, 0, size
+        while True:
+            exchanges += [(i, i + distance) for i in range(n - distance) if i & size == start]
+            if step == size:
+                break
+            distance, step, start = step - size, step // 2, size
+        size //= 2
+    return exchanges
 
 
 def group_targets(
@@ -221,16 +197,18 @@ def over_subjects(
 
 
 def subject_scores(
-    scores: pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject", region: str | None = None
+    scores: Scores | pd.DataFrame | Medians,
+    metric: str,
+    targets: pd.DataFrame,
+    subject: str = "subject",
+    region: str | None = None,
 ) -> pd.DataFrame:
     """Median over a subject's targets of the median over splits, one row per features x estimator x layer x subject.
 
     Parameters
     ----------
-    scores : DataFrame
-        One row per features x layer x target x estimator x split.
+    scores : Scores, DataFrame (one row per features x layer x target x estimator x split), or Medians
     metric : str
-        A column of `scores`.
     targets : DataFrame
         Metadata: `target` and the columns named by `subject` and `region`.
     subject : str
@@ -250,11 +228,14 @@ def subject_scores(
     DataError
     """
     columns = {subject: "subject"} if region is None else {region: "region", subject: "subject"}
-    return _medians(pivot(scores, [metric]), metric, targets, columns)
+    return _medians(Medians.of(scores, [metric]), metric, targets, columns)
 
 
 def by_subject(
-    scores: pd.DataFrame, metric: str, targets: pd.DataFrame | None = None, subject: str | None = "subject"
+    scores: Scores | pd.DataFrame | Medians,
+    metric: str,
+    targets: pd.DataFrame | None = None,
+    subject: str | None = "subject",
 ) -> pd.DataFrame:
     """Mean over subjects of `subject_scores`, one row per features x estimator x layer; meant for `layers.tsv`.
 
@@ -277,7 +258,11 @@ def by_subject(
 
 
 def by_region(
-    scores: pd.DataFrame, metric: str, targets: pd.DataFrame, region: str = "roi", subject: str | None = "subject"
+    scores: Scores | pd.DataFrame | Medians,
+    metric: str,
+    targets: pd.DataFrame,
+    region: str = "roi",
+    subject: str | None = "subject",
 ) -> pd.DataFrame:
     """`by_subject` inside every region, any labels of any column of the metadata; meant for `regions.tsv`.
 
@@ -294,12 +279,12 @@ def by_region(
     return _over_subjects(scores, metric, targets, subject, region)
 
 
-def _medians(pivots: list[Pivot], metric: str, targets: pd.DataFrame | None, columns: dict[str, str]) -> pd.DataFrame:
+def _medians(over_splits: Medians, metric: str, targets: pd.DataFrame | None, columns: dict[str, str]) -> pd.DataFrame:
     """Take medians over groups of targets; `columns`: those of the metadata to group by, and their new names."""
-    groups = group_targets(pivots[0].targets, targets, list(columns))
+    groups = group_targets(over_splits.targets, targets, list(columns))
     tables = []
-    for one in pivots:
-        medians = known_median(np.moveaxis(one.values[metric], 1, 0)).T  # [targets, layers]
+    for one in over_splits.models:
+        medians = over_splits.values(one, metric).T  # [targets, layers]
         for labels, members in groups:
             own = medians[members]
             head: dict[str, object] = {"features": one.features, "estimator": one.estimator}
@@ -317,15 +302,19 @@ def _medians(pivots: list[Pivot], metric: str, targets: pd.DataFrame | None, col
 
 
 def _over_subjects(
-    scores: pd.DataFrame, metric: str, targets: pd.DataFrame | None, subject: str | None, region: str | None
+    scores: Scores | pd.DataFrame | Medians,
+    metric: str,
+    targets: pd.DataFrame | None,
+    subject: str | None,
+    region: str | None,
 ) -> pd.DataFrame:
-    pivots = pivot(scores, [metric])
+    medians = Medians.of(scores, [metric])
     places = {} if region is None else {region: "region"}
     people = {} if subject is None else {subject: "subject"}
     keys = ["features", "estimator", *places.values()]
-    result = _medians(pivots, metric, targets, places).assign(pooled=lambda table: table["score_unclipped"])
+    result = _medians(medians, metric, targets, places).assign(pooled=lambda table: table["score_unclipped"])
     if people:
-        single = _medians(pivots, metric, targets, places | people)
+        single = _medians(medians, metric, targets, places | people)
         row = [*keys, "layer"]
         raw = over_subjects(single, "layer", keys, "score_unclipped")[[*row, "score_unclipped"]]
         means = over_subjects(single, "layer", keys).merge(raw, on=row)
@@ -333,8 +322,8 @@ def _over_subjects(
         result["n_subjects"] = result["n_subjects"].fillna(0).astype(int)
     else:
         result = result.assign(sem=np.nan, sem_morey=np.nan, sem_between=np.nan, n_subjects=0)
-    labelled = group_targets(pivots[0].targets, targets, [*places, *people])
-    result["n_left_out"] = len(pivots[0].targets) - sum(len(members) for _, members in labelled)
+    labelled = group_targets(medians.targets, targets, [*places, *people])
+    result["n_left_out"] = len(medians.targets) - sum(len(members) for _, members in labelled)
     result.insert(0, "region_of", region)
     numbers = ["score", "score_unclipped", "sem", "sem_morey", "sem_between", "pooled"]
     counts = ["n_subjects", "n_targets", "n_left_out"]

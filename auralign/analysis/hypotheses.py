@@ -9,7 +9,6 @@ import pandas as pd
 from ..inference.resampling import paired_bootstrap
 from ..inference.statistics import Sizes, benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from ..scoring.metrics import primary_metric
-from .aggregate import split_sizes
 from .hypothesis_options import (
     BestOverall,
     DepthByRegion,
@@ -19,7 +18,8 @@ from .hypothesis_options import (
     inside,
     region_groups,
 )
-from .nested_layers import choose_layers, nested_scores
+from .nested_layers import DEV, chosen_positions, nested_scores, read_chosen
+from .score_arrays import Scores, as_scores, split_sizes
 
 OVERALL = "(all targets)"
 # the verdict of a row on which no hypothesis rests
@@ -30,9 +30,9 @@ RESULT = ["test", "estimate", "low", "high", "effect", "n", "p"]
 COLUMNS = ["hypothesis", "statement", "decides", "target", "a", "b", "estimator", "metric", *RESULT, "p_fdr", "verdict"]
 
 
-def _metric(hypothesis: DomainMatch | BestOverall, scores: pd.DataFrame) -> str:
+def _metric(hypothesis: DomainMatch | BestOverall, scores: Scores) -> str:
     """Return the metric of a hypothesis, by default the primary one of the scores."""
-    return hypothesis.metric or primary_metric("auto", "r2_corr_c2" in scores)
+    return hypothesis.metric or primary_metric("auto", "r2_corr_c2" in scores.metrics)
 
 
 def _over_splits(difference: np.ndarray, sizes: tuple[Sizes, Sizes], level: float) -> dict:
@@ -54,16 +54,19 @@ def _over_subjects(a: pd.Series, b: pd.Series, level: float) -> dict:
 
 
 def _depth_by_region(
-    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DepthByRegion, estimator: str, level: float
+    scores: Scores, targets: pd.DataFrame, hypothesis: DepthByRegion, estimator: str, level: float
 ) -> list[dict]:
     """Relative depth (0 first layer, 1 last): per voxel the mean over splits, per subject and region the median.
 
     A split in which no layer predicts a voxel's development responses (`r2_dev` of 0 or less) has no best layer.
     """
-    chosen = choose_layers(scores, hypothesis.features, estimator)
-    layers = np.sort(scores.loc[scores["features"] == hypothesis.features, "layer"].unique())
-    depth = np.where(chosen["r2_dev"] > 0, np.searchsorted(layers, chosen["layer"]) / (len(layers) - 1), np.nan)
-    voxels = targets.assign(depth=pd.Series(depth, index=chosen["target"].to_numpy()).groupby(level=0).mean())
+    model = scores.model(hypothesis.features, estimator)
+    position = chosen_positions(scores, model)
+    predicted = read_chosen(scores, model, position, [DEV])[DEV] > 0
+    counts = predicted.sum(axis=0)
+    total = np.where(predicted, position / (len(model.layers) - 1), 0.0).sum(axis=0)
+    mean = np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    voxels = targets.assign(depth=pd.Series(mean, index=scores.targets))
     rows = []
     for number, regions in enumerate(region_groups(hypothesis)):
         a, b = (
@@ -86,12 +89,11 @@ def _depth_by_region(
 
 
 def _domain_match(
-    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
+    scores: Scores, targets: pd.DataFrame, hypothesis: DomainMatch, estimator: str, level: float
 ) -> list[dict]:
     rows, metric, sizes = [], _metric(hypothesis, scores), split_sizes(scores)
-    part = scores[scores["target"].isin(list(hypothesis.of))]
     names = {*hypothesis.of.values(), *hypothesis.against}
-    read = {name: nested_scores(part, name, estimator, metric) for name in names}
+    read = {name: nested_scores(scores, name, estimator, metric, list(hypothesis.of)) for name in names}
     for target, own in hypothesis.of.items():
         for rival in hypothesis.against:
             if rival != own:
@@ -101,7 +103,7 @@ def _domain_match(
 
 
 def _best_overall(
-    scores: pd.DataFrame, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
+    scores: Scores, targets: pd.DataFrame, hypothesis: BestOverall, estimator: str, level: float
 ) -> list[dict]:
     """Over splits: the mean over targets with a score in every split, then each target.
 
@@ -140,13 +142,13 @@ TESTS: dict[str, Callable[..., list[dict[str, Any]]]] = {
 
 
 def run_hypotheses(
-    scores: pd.DataFrame, targets: pd.DataFrame, hypotheses: list[Hypothesis], fdr: float = 0.05
+    scores: Scores | pd.DataFrame, targets: pd.DataFrame, hypotheses: list[Hypothesis], fdr: float = 0.05
 ) -> pd.DataFrame:
     """Test every hypothesis at the layers that the development stimuli choose.
 
     Parameters
     ----------
-    scores : DataFrame
+    scores : Scores, or DataFrame
         One row per features x layer x target x estimator x split, with `r2_dev`.
     targets : DataFrame
         Index target; columns are what is known of each.
@@ -168,8 +170,9 @@ def run_hypotheses(
     ------
     ConfigError, DataError
     """
-    layers = {str(name): sorted(rows.unique()) for name, rows in scores.groupby("features", sort=False)["layer"]}
-    estimators = list(map(str, scores["estimator"].unique()))
+    scores = as_scores(scores)
+    layers = {str(one.features): list(one.layers) for one in scores.models}
+    estimators = list(dict.fromkeys(str(one.estimator) for one in scores.models))
     check_hypotheses(hypotheses, layers, estimators, targets)
     tables = []
     for hypothesis in hypotheses:

@@ -3,37 +3,25 @@
 All of them choose target by target; a summary of many targets is the median over targets, each at its own layer.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .aggregate import Pivot, group_targets, known_median, pivot
-from .half_split import N_DRAWS, draw_halves
-from .nested_layers import at_position, best_position
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a rule chose for every target, and the score there.
-
-    Attributes
-    ----------
-    score : ndarray, shape (n_repeats, n_targets)
-        Ten repeats of the published rule, one of the others.
-    position : ndarray, shape (n_choices, n_targets)
-        Of the chosen layer, from 1; 0 where no layer has a score. One row per repeat or per split, or a single one.
-    """
-
-    score: np.ndarray
-    position: np.ndarray
+from .aggregate import group_targets, known_median
+from .layer_rules import RULES, Choice, choose
+from .score_arrays import Model, Scores, as_scores
 
 
 def published_choice(
-    scores: pd.DataFrame, metric: str = "r2_corr", targets: pd.DataFrame | None = None, by: list[str] | None = None
+    scores: Scores | pd.DataFrame,
+    metric: str = "r2_corr",
+    targets: pd.DataFrame | None = None,
+    by: list[str] | None = None,
 ) -> pd.DataFrame:
     """Choose the layer on one random half of the splits and read its score on the other (Tuckute et al. 2023).
 
@@ -48,11 +36,10 @@ def published_choice(
 
     Parameters
     ----------
-    scores : DataFrame
+    scores : Scores or DataFrame
         One row per features x layer x target x estimator x split. The draws follow ascending layers and the order in
         which the table first has the targets.
     metric : str
-        A column of `scores`.
     targets : DataFrame, optional
         Metadata: `target` and the columns of `by`.
     by : list of str, optional
@@ -72,11 +59,11 @@ def published_choice(
     ------
     DataError
     """
-    return _tabulate(pivot(scores, [metric]), _published, metric, targets, by)
+    return _by_rule(as_scores(scores), "published", metric, targets, by)
 
 
 def nested_choice(
-    scores: pd.DataFrame,
+    scores: Scores | pd.DataFrame,
     metric: str = "r2_corr",
     targets: pd.DataFrame | None = None,
     by: list[str] | None = None,
@@ -105,24 +92,30 @@ def nested_choice(
     ------
     DataError
     """
-    table = _tabulate(pivot(scores, [metric, dev]), partial(_nested, dev=dev), metric, targets, by)
+    table = _by_rule(as_scores(scores), "nested", metric, targets, by, dev)
     return table.drop(columns=["score_std", "score_sem"])
 
 
 def naive_best(
-    scores: pd.DataFrame, metric: str = "r2_corr", targets: pd.DataFrame | None = None, by: list[str] | None = None
+    scores: Scores | pd.DataFrame,
+    metric: str = "r2_corr",
+    targets: pd.DataFrame | None = None,
+    by: list[str] | None = None,
 ) -> pd.DataFrame:
     """Take the layer with the highest median over the test splits (the lowest of equals) and report that very median.
 
     Optimistic, as the highest of several noisy numbers. Parameters and result as `published_choice`, without
     `score_std` and `score_sem`.
     """
-    table = _tabulate(pivot(scores, [metric]), _naive, metric, targets, by)
+    table = _by_rule(as_scores(scores), "naive", metric, targets, by)
     return table.drop(columns=["score_std", "score_sem"])
 
 
 def layer_shares(
-    scores: pd.DataFrame, targets: pd.DataFrame | None = None, by: list[str] | None = None, dev: str = "r2_dev"
+    scores: Scores | pd.DataFrame,
+    targets: pd.DataFrame | None = None,
+    by: list[str] | None = None,
+    dev: str = "r2_dev",
 ) -> pd.DataFrame:
     """Count how often `nested_choice` takes each layer, over splits and the targets of a group.
 
@@ -131,12 +124,13 @@ def layer_shares(
     DataFrame
         `features`, `estimator`, `target` or the columns of `by`, `layer`, `layer_name`, `n_chosen`, `share`.
     """
-    pivots = pivot(scores, [dev])
-    labels, members = _groups(pivots[0].targets, targets, by)
+    scores = as_scores(scores)
+    labels, members = _groups(scores.targets, targets, by)
     tables = []
-    for one in pivots:
+    for one in scores.models:
         n_layers = len(one.layers)
-        counts = _counts(_best(one.values[dev]), n_layers, members).T.ravel()  # layers inside groups
+        chosen = choose(scores, one, [dev], ["nested"], dev)[dev, "nested"]
+        counts = _counts(chosen.position, n_layers, members).T.ravel()  # layers inside groups
         rows = labels.loc[labels.index.repeat(n_layers)].reset_index(drop=True)
         table = _headed(rows, features=one.features, estimator=one.estimator)
         table["layer"] = np.tile(one.layers, len(labels))
@@ -149,7 +143,7 @@ def layer_shares(
 
 
 def optimism(
-    scores: pd.DataFrame,
+    scores: Scores | pd.DataFrame,
     metric: str = "r2_corr",
     targets: pd.DataFrame | None = None,
     by: list[str] | None = None,
@@ -178,10 +172,56 @@ def optimism(
     DataError
         Also where `exclude` names a feature set or a layer that is not there, or all layers.
     """
-    pivots = pivot(scores, [metric, dev])
-    tables = [_side_by_side(pivots, metric, targets, by, dev).assign(layers="all")]
-    for features, out in (exclude or {}).items():
-        own = [one for one in pivots if one.features == features]
+    return choices_beside(as_scores(scores), [metric], targets, [by], exclude, dev)
+
+
+def choices_beside(
+    scores: Scores,
+    metrics: Sequence[str],
+    targets: pd.DataFrame | None,
+    groupings: Sequence[list[str] | None],
+    exclude: dict[str, list[int]] | None = None,
+    dev: str = "r2_dev",
+) -> pd.DataFrame:
+    """Make the rows of `optimism` for several metrics and groupings of the targets, and read the scores once for all.
+
+    Parameters
+    ----------
+    scores, targets, exclude, dev
+        As in `optimism`.
+    metrics : sequence of str
+    groupings : sequence
+        Of values of `by`.
+
+    Raises
+    ------
+    DataError
+    """
+    scores.need([*metrics, dev])
+    grouped = [_groups(scores.targets, targets, by) for by in groupings]
+    rows: dict[tuple[str, int], list[pd.DataFrame]] = {pair: [] for pair in product(metrics, range(len(groupings)))}
+    for one, label in _candidates(scores.models, exclude or {}):
+        choices = choose(scores, one, metrics, RULES, dev)
+        for (metric, number), tables in rows.items():
+            by_rule = {rule: _tabulate(one, metric, choices[metric, rule], *grouped[number]) for rule in RULES}
+            tables.append(_side_by_side(**by_rule).assign(layers=label))
+    # labels that a grouping has not are empty in its rows
+    return pd.concat([_with_gap(pd.concat(tables, ignore_index=True)) for tables in rows.values()], ignore_index=True)
+
+
+def _with_gap(table: pd.DataFrame) -> pd.DataFrame:
+    """Add what the naive choice adds to the score, and put the columns in their order."""
+    table["gap"] = table["naive"] - table["nested"]
+    numbers = ["naive", "published", "published_sem", "nested", "gap"]
+    end = ["layers", "n_layers", *numbers, "naive_layer", "published_layer", "nested_layer", "n_targets"]
+    return table[[*table.columns.drop(end), *end]]
+
+
+def _candidates(models: list[Model], exclude: dict[str, list[int]]) -> Iterator[tuple[Model, str]]:
+    """Yield every model with all of its layers, then those without some, and what to call the layers."""
+    yield from ((one, "all") for one in models)
+    for features, out in exclude.items():
+        own = [one for one in models if one.features == features]
         held = own[0].layers.tolist() if own else []
         if not set(out) < set(held):
             raise DataError(
@@ -189,14 +229,7 @@ def optimism(
                 "some of these, not all."
             )
         if out:
-            label = f"without {', '.join(map(str, sorted(out)))}"
-            rest = [_without(one, out) for one in own]
-            tables.append(_side_by_side(rest, metric, targets, by, dev).assign(layers=label))
-    table = pd.concat(tables, ignore_index=True)
-    table["gap"] = table["naive"] - table["nested"]
-    numbers = ["naive", "published", "published_sem", "nested", "gap"]
-    end = ["layers", "n_layers", *numbers, "naive_layer", "published_layer", "nested_layer", "n_targets"]
-    return table[[*table.columns.drop(end), *end]]
+            yield from ((one.without(out), f"without {', '.join(map(str, sorted(out)))}") for one in own)
 
 
 def optimism_rows(layer_choice: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -215,54 +248,14 @@ def optimism_rows(layer_choice: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.dropna(subset=["gap"])
 
 
-def summed_layers(scores: pd.DataFrame) -> dict[str, list[int]]:
+def summed_layers(models: Sequence[Model]) -> dict[str, list[int]]:
     """Find by feature set the layers that are a sum of two branches: their names end in `+norm(x1)`."""
-    summed = scores.loc[scores["layer_name"].str.endswith("+norm(x1)"), ["features", "layer"]].drop_duplicates()
-    return {features: sorted(layers) for features, layers in summed.groupby("features")["layer"]}
-
-
-def _naive(one: Pivot, metric: str) -> Choice:
-    medians = np.minimum(known_median(np.moveaxis(one.values[metric], 1, 0)), 1.0)  # [layers, targets]
-    position = _best(medians)
-    return Choice(_at(medians, position)[None], position[None])
-
-
-def _nested(one: Pivot, metric: str, dev: str) -> Choice:
-    position = _best(one.values[dev])  # [splits, targets]
-    return Choice(np.minimum(known_median(_at(one.values[metric], position)), 1.0)[None], position)
-
-
-def _published(one: Pivot, metric: str) -> Choice:
-    values = np.moveaxis(one.values[metric], 1, 2)  # [layers, targets, splits]
-    n_layers, n_targets, n_splits = values.shape
-    score, position = np.full((N_DRAWS, n_targets), np.nan), np.zeros((N_DRAWS, n_targets), dtype=int)
-    if n_splits % 2:
-        return Choice(score, position)
-    for draw, chooses in enumerate(draw_halves(n_splits, n_targets, n_layers)):
-        halves = [values[half].reshape(n_layers, n_targets, n_splits // 2) for half in (chooses, ~chooses)]
-        choosing, reading = (np.minimum(known_median(np.moveaxis(half, 2, 0)), 1.0) for half in halves)
-        position[draw] = _best(choosing, np.random.RandomState(0))
-        score[draw] = _at(reading, position[draw])
-    return Choice(score, position)
-
-
-def _best(values: np.ndarray, random: np.random.RandomState | None = None) -> np.ndarray:
-    """Position from 1 of the highest value along the first axis, the layers; 0 where there is none.
-
-    Of equals the first, or with `random` any: then `values` is [layers, targets] and the draws go by target. (A draw
-    among one would not advance the generator; the published code makes it.)
-    """
-    position = best_position(values) + 1
-    if random is not None:
-        equal = values == _at(values, position)
-        for target in np.flatnonzero(equal.sum(axis=0) > 1):
-            position[target] = random.choice(np.flatnonzero(equal[:, target])) + 1
-    return position
-
-
-def _at(values: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """Take from the first axis, the layers, the values at positions from 1; NaN at 0."""
-    return at_position(values, position - 1)
+    summed = {}
+    for one in models:
+        own = [layer for layer, name in zip(one.layers, one.layer_names, strict=True) if name.endswith("+norm(x1)")]
+        if own:
+            summed[one.features] = sorted(map(int, own))
+    return summed
 
 
 def _groups(
@@ -291,52 +284,51 @@ def _headed(labels: pd.DataFrame, **head: str) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(head, index=labels.index), labels], axis=1)
 
 
-def _tabulate(
-    pivots: list[Pivot],
-    rule: Callable[[Pivot, str], Choice],
+def _by_rule(
+    scores: Scores,
+    rule: str,
     metric: str,
     targets: pd.DataFrame | None,
     by: list[str] | None,
+    dev: str = "r2_dev",
 ) -> pd.DataFrame:
     """Apply a rule to every feature set and estimator and summarise its choices by group of targets."""
-    labels, members = _groups(pivots[0].targets, targets, by)
-    tables = []
-    for one in pivots:
-        choice, n_layers = rule(one, metric), len(one.layers)
-        score = _median_over_targets(choice.score, members)  # [repeats, groups]
-        pos = _median_over_targets(np.where(choice.position > 0, choice.position, np.nan), members)
-        counts = _counts(choice.position, n_layers, members)  # [layers, groups]
-        most, total = counts.argmax(axis=0), counts.sum(axis=0)
-        chosen = total > 0
-        table = _headed(labels, features=one.features, estimator=one.estimator, metric=metric)
-        table["score"] = score.mean(axis=0)
-        table["score_std"] = score.std(axis=0, ddof=1) if len(score) > 1 else np.nan
-        table["score_sem"] = table["score_std"] / np.sqrt(len(score))
-        table["pos"] = pos.mean(axis=0)
-        table["rel_pos"] = (table["pos"] - 1) / (n_layers - 1) if n_layers > 1 else np.nan
-        # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
-        table["layer"] = pd.Series(one.layers[most], dtype="Int64").where(chosen)
-        table["layer_name"] = np.where(chosen, one.layer_names[most], np.array(None))
-        table["layer_share"] = np.divide(counts.max(axis=0), total, out=np.full(len(table), np.nan), where=chosen)
-        table["n_layers"] = n_layers
-        some = (choice.position > 0).any(axis=0)
-        table["n_targets"] = some.astype(int) if members is None else [int(some[own].sum()) for own in members]
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    groups = _groups(scores.targets, targets, by)
+    choices = ((one, choose(scores, one, [metric], [rule], dev)[metric, rule]) for one in scores.models)
+    return pd.concat([_tabulate(one, metric, choice, *groups) for one, choice in choices], ignore_index=True)
 
 
-def _side_by_side(
-    pivots: list[Pivot], metric: str, targets: pd.DataFrame | None, by: list[str] | None, dev: str
+def _tabulate(
+    one: Model, metric: str, choice: Choice, labels: pd.DataFrame, members: list[np.ndarray] | None
 ) -> pd.DataFrame:
-    rules = (_naive, _published, partial(_nested, dev=dev))
-    naive, published, nested = (_tabulate(pivots, rule, metric, targets, by) for rule in rules)
+    """Summarise the choices of one model by group of targets."""
+    n_layers = len(one.layers)
+    score = _median_over_targets(choice.score, members)  # [repeats, groups]
+    pos = _median_over_targets(np.where(choice.position > 0, choice.position, np.nan), members)
+    counts = _counts(choice.position, n_layers, members)  # [layers, groups]
+    most, total = counts.argmax(axis=0), counts.sum(axis=0)
+    chosen = total > 0
+    spread = score.std(axis=0, ddof=1) if len(score) > 1 else np.full(score.shape[1], np.nan)
+    some = (choice.position > 0).any(axis=0)
+    columns = {
+        "score": score.mean(axis=0),
+        "score_std": spread,
+        "score_sem": spread / np.sqrt(len(score)),
+        "pos": pos.mean(axis=0),
+        "rel_pos": (pos.mean(axis=0) - 1) / (n_layers - 1) if n_layers > 1 else np.nan,
+        # nullable integers: without a choice the cell is empty, and the others are not written as 3.0
+        "layer": pd.Series(one.layers[most], dtype="Int64").where(chosen),
+        "layer_name": np.where(chosen, one.layer_names[most], np.array(None)),
+        "layer_share": np.divide(counts.max(axis=0), total, out=np.full(len(total), np.nan), where=chosen),
+        "n_layers": n_layers,
+        "n_targets": some.astype(int) if members is None else [int(some[own].sum()) for own in members],
+    }
+    head = _headed(labels, features=one.features, estimator=one.estimator, metric=metric)
+    return pd.concat([head, pd.DataFrame(columns)], axis=1)
+
+
+def _side_by_side(naive: pd.DataFrame, published: pd.DataFrame, nested: pd.DataFrame) -> pd.DataFrame:
     table = naive[naive.columns[: list(naive.columns).index("score")]].copy()
     for name, choice in (("naive", naive), ("published", published), ("nested", nested)):
         table[name], table[f"{name}_layer"] = choice["score"], choice["layer"]
     return table.assign(published_sem=published["score_sem"], n_layers=naive["n_layers"], n_targets=naive["n_targets"])
-
-
-def _without(one: Pivot, out: list[int]) -> Pivot:
-    kept = ~np.isin(one.layers, out)
-    values = {metric: array[kept] for metric, array in one.values.items()}
-    return Pivot(one.features, one.estimator, one.layers[kept], one.layer_names[kept], one.targets, values)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ..errors import ConfigError
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest, standardised_effect
 from ..scoring.metrics import Metric
-from .aggregate import split_sizes
-from .nested_layers import most_chosen, nested_scores
+from .aggregate import Medians
+from .nested_layers import at_position, chosen_positions, most_frequent
 from .paired_test_options import Selector, Test
+from .score_arrays import Scores, as_scores, split_sizes
 
 KEYS = ["features", "layer", "estimator"]
 COLUMNS = ["test", "metric", "a", "b", "target", "difference", "t", "df", "p", "p_fdr", "significant"]
@@ -157,52 +161,99 @@ def _n_candidates(selector: Selector, layers: list[int]) -> int:
     return len(layers) if selector.layer == "best" else 1
 
 
-def _label(row: pd.Series, side: str) -> str:
-    layer = "nested" if row[f"{side}_layer"] == NESTED else f"layer{row[f'{side}_layer']:02d}"
-    return f"{row[f'{side}_features']}/{layer}/{row[f'{side}_estimator']}"
+class _Values:
+    """The scores of both sides of a test, some targets at a time.
 
-
-def _with_nested(scores: pd.DataFrame, pairs: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, dict[tuple, int]]:
-    """Pivot the scores, [split, (features, layer, estimator, target)], and add the columns of the layer `NESTED`.
-
-    Returns
-    -------
-    wide : DataFrame
-    often : dict of (features, estimator, target) to int
-        The layer that was chosen in most splits.
+    Parameters
+    ----------
+    scores : Scores
+    metric : str
+    pairs : DataFrame
+        See `_pairs`.
     """
-    wide = scores.pivot(index="split", columns=[*KEYS, "target"], values=metric)
-    often: dict[tuple, int] = {}
-    sides = (pairs[[f"{side}_{key}" for key in KEYS]].set_axis(KEYS, axis=1) for side in ("a", "b"))
-    models = pd.concat(sides).query("layer == @NESTED")[["features", "estimator"]].drop_duplicates()
-    parts = [wide]
-    for features, estimator in models.itertuples(index=False, name=None):
-        part = nested_scores(scores, features, estimator, metric)
-        columns = [(features, NESTED, estimator, target) for target in part.columns]
-        parts.append(part.set_axis(pd.MultiIndex.from_tuples(columns, names=wide.columns.names), axis=1))
-        chosen = most_chosen(scores, features, estimator)
-        often |= {(features, estimator, target): int(layer) for target, layer in chosen.items()}
-    return (pd.concat(parts, axis=1) if len(parts) > 1 else wide), often
+
+    def __init__(self, scores: Scores, metric: str, pairs: pd.DataFrame) -> None:
+        self._scores, self._metric, self._pairs = scores, metric, pairs
+        self._targets = pd.Index(scores.targets).get_indexer(pairs["target"])
+        self._chosen: dict[tuple[str, str], np.ndarray] = {}
+        for side in ("a", "b"):
+            for (features, layer, estimator), _ in self._groups(pairs, side):
+                if layer == NESTED and (features, estimator) not in self._chosen:
+                    model = scores.model(features, estimator)
+                    self._chosen[features, estimator] = chosen_positions(scores, model)
+
+    @staticmethod
+    def _groups(pairs: pd.DataFrame, side: str) -> Iterator[tuple[tuple[str, int, str], np.ndarray]]:
+        """Yield the features, layer and estimator of one side, and the rows that have them."""
+        keys = [f"{side}_{key}" for key in KEYS]
+        yield from pairs.groupby(keys, sort=False, observed=True).indices.items()
+
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield rows of the pairs, and the scores of a and of b there, [n_splits, n_rows]."""
+        for part in self._scores.parts:
+            own = self._scores.own(part)
+            rows = np.flatnonzero((self._targets >= own.start) & (self._targets < own.stop))
+            if len(rows):
+                pairs = self._pairs.iloc[rows]
+                yield rows, self._read(pairs, rows, "a", own), self._read(pairs, rows, "b", own)
+
+    def _read(self, pairs: pd.DataFrame, rows: np.ndarray, side: str, part: slice) -> np.ndarray:
+        # row by row along the memory: the same to the last digit however many rows there are
+        values = np.empty((len(rows), len(self._scores.splits)))
+        for (features, layer, estimator), own in self._groups(pairs, side):
+            model = self._scores.model(features, estimator)
+            if layer == NESTED:
+                read = self._scores.read(model, [self._metric], part)[self._metric]
+                at_layer = at_position(read, self._chosen[features, estimator][:, part])
+            else:
+                (at_layer,) = self._scores.read(model, [self._metric], part, [layer])[self._metric]
+            values[own] = at_layer[:, self._targets[rows[own]] - part.start].T
+        return values.T
+
+    def layers(self, side: str) -> np.ndarray:
+        """Return the layer of every pair, of nested ones that which most splits chose, the lowest of equals."""
+        layers = self._pairs[f"{side}_layer"].to_numpy().copy()
+        for (features, layer, estimator), own in self._groups(self._pairs, side):
+            if layer == NESTED:
+                model = self._scores.model(features, estimator)
+                often = most_frequent(self._chosen[features, estimator], len(model.layers))
+                layers[own] = model.layers[often[self._targets[own]]]
+        return layers
+
+    def labels(self, side: str) -> np.ndarray:
+        """Name what one side of every pair is of."""
+        labels = np.empty(len(self._pairs), dtype=object)
+        for (features, layer, estimator), own in self._groups(self._pairs, side):
+            labels[own] = f"{features}/{'nested' if layer == NESTED else f'layer{layer:02d}'}/{estimator}"
+        return labels
 
 
-def _describe_layers(pairs: pd.DataFrame, test: Test, often: dict[tuple, int]) -> pd.DataFrame:
-    """Add how each side's layer was chosen, and put the most frequent layer in the place of `NESTED`."""
-    for side in ("a", "b"):
-        selector, layer = getattr(test, side), pairs[f"{side}_layer"]
-        models = pairs[[f"{side}_features", f"{side}_estimator", "target"]].itertuples(index=False, name=None)
-        layers = [often[model] if own == NESTED else own for own, model in zip(layer, models, strict=True)]
-        choice = selector.layer if selector.layer in ("nested", "best") else "given"
-        pairs = pairs.assign(**{f"{side}_layer": layers, f"{side}_layer_choice": choice})
-    return pairs
+def _tested(values: _Values, n_rows: int, sizes: tuple[np.ndarray, np.ndarray], fdr: float) -> dict[str, Any]:
+    """Test every pair over splits: the columns of the table that are numbers."""
+    numbers = ("difference", "t", "p", "low", "high", "effect", "a_mean", "b_mean")
+    found: dict[str, Any] = {name: np.empty(n_rows) for name in numbers}
+    for rows, a, b in values.parts():
+        t, df, p = corrected_ttest(a - b, *sizes)
+        low, high = corrected_interval(a - b, *sizes, 1.0 - fdr)
+        effect = standardised_effect(a - b, *sizes)
+        of_part = ((a - b).mean(axis=0), t, p, low, high, effect, a.mean(axis=0), b.mean(axis=0))
+        for name, own in zip(numbers, of_part, strict=True):
+            found[name][rows] = own
+        found |= {"df": df, "n_splits": len(a)}
+    return found
 
 
-def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fdr: float) -> pd.DataFrame:
+def run_tests(
+    scores: Scores | pd.DataFrame, summary: pd.DataFrame | Medians, tests: list[Test], fdr: float
+) -> pd.DataFrame:
     """Run every test with the corrected resampled t-test; false discoveries are controlled within each test.
 
     Parameters
     ----------
-    scores, summary : DataFrame
-        The tables of a comparison.
+    scores : Scores, or DataFrame
+        One row per features x layer x target x estimator x split.
+    summary : DataFrame or Medians
+        Medians over splits: the table of a comparison, or what it is made of.
     tests : list of Test
     fdr : float
         Level of the Benjamini-Hochberg procedure over all rows of one test.
@@ -219,43 +270,45 @@ def run_tests(scores: pd.DataFrame, summary: pd.DataFrame, tests: list[Test], fd
     Raises
     ------
     DataError
-        A nested layer cannot be chosen (`choose_layers`), or rows of one split differ in their numbers of stimuli.
+        A nested layer cannot be chosen (`chosen_positions`), or rows of one split differ in their numbers of stimuli.
     """
+    if not tests:
+        return _no_tests()
+    scores = as_scores(scores)
     tables, sizes = [], split_sizes(scores)
     for number, test in enumerate(tests):
-        pairs = _pairs(summary, test)
+        metric = metric_of(test)
+        known = _median_rows(scores, summary, metric) if isinstance(summary, Medians) else summary
+        pairs = _pairs(known, test)
         if pairs.empty:
             continue
-        wide, often = _with_nested(scores, pairs, metric_of(test))
-        a, b = (
-            wide[
-                list(pairs[[*(f"{side}_{key}" for key in KEYS), "target"]].itertuples(index=False, name=None))
-            ].to_numpy()
-            for side in ("a", "b")
-        )
-        t, df, p = corrected_ttest(a - b, *sizes)
-        adjusted = benjamini_hochberg(p)
-        low, high = corrected_interval(a - b, *sizes, 1.0 - fdr)
-        labels = {side: pairs.apply(_label, axis=1, side=side) for side in ("a", "b")}
-        tables.append(
-            _describe_layers(pairs, test, often).assign(
-                test=number,
-                metric=test.metric,
-                **labels,
-                difference=(a - b).mean(axis=0),
-                t=t,
-                df=df,
-                p=p,
-                p_fdr=adjusted,
-                significant=adjusted <= fdr,
-                a_mean=a.mean(axis=0),
-                b_mean=b.mean(axis=0),
-                n_splits=len(a),
-                low=low,
-                high=high,
-                effect=standardised_effect(a - b, *sizes),
-            )
-        )
-    if not tables:
-        return pd.DataFrame({column: np.array([], dtype=object) for column in [*COLUMNS, *DETAILS]})
-    return pd.concat(tables, ignore_index=True)[[*COLUMNS, *DETAILS]]
+        values = _Values(scores, metric, pairs)
+        found = _tested(values, len(pairs), sizes, fdr)
+        found["p_fdr"] = benjamini_hochberg(found["p"])
+        table = {"test": number, "metric": metric, "target": pairs["target"].astype(object), **found}
+        table["significant"] = found["p_fdr"] <= fdr
+        for side in ("a", "b"):
+            selector = getattr(test, side)
+            table[side] = values.labels(side)
+            table |= {f"{side}_{key}": pairs[f"{side}_{key}"].astype(object) for key in ("features", "estimator")}
+            table[f"{side}_layer"] = values.layers(side)
+            table[f"{side}_layer_choice"] = selector.layer if selector.layer in ("nested", "best") else "given"
+        tables.append(pd.DataFrame(table)[[*COLUMNS, *DETAILS]])
+    return pd.concat(tables, ignore_index=True) if tables else _no_tests()
+
+
+def _no_tests() -> pd.DataFrame:
+    return pd.DataFrame({column: np.array([], dtype=object) for column in [*COLUMNS, *DETAILS]})
+
+
+def _median_rows(scores: Scores, medians: Medians, metric: str) -> pd.DataFrame:
+    """Tabulate medians over splits in the order of the summary; names are categories, which are cheap to pair."""
+    n_targets, blocks = len(scores.targets), scores.blocks
+    rows = {
+        "features": pd.Categorical(np.repeat([model.features for model, _ in blocks], n_targets)),
+        "layer": np.repeat([layer for _, layer in blocks], n_targets),
+        "estimator": pd.Categorical(np.repeat([model.estimator for model, _ in blocks], n_targets)),
+        "target": pd.Categorical.from_codes(np.tile(np.arange(n_targets), len(blocks)), scores.targets),
+    }
+    own = [medians.values(model, metric)[np.searchsorted(model.layers, layer)] for model, layer in blocks]
+    return pd.DataFrame(rows | {f"{metric}_median": np.concatenate(own)})

@@ -158,8 +158,8 @@ def _models(
             raise DataError(f"the table `{name}` has a row twice: {table[twice].iloc[0][columns].to_dict()}.")
     if fitted.empty:
         raise DataError("there are no sparse models: the table `fitted` is empty.")
-    rows_of = selected.groupby(MODEL, sort=False).indices
-    models = {key: fitted.iloc[rows] for key, rows in fitted.groupby(MODEL, sort=False).indices.items()}
+    rows_of = selected.groupby(MODEL, sort=False, observed=True).indices
+    models = {key: fitted.iloc[rows] for key, rows in fitted.groupby(MODEL, sort=False, observed=True).indices.items()}
     if unknown := [key for key in rows_of if key not in models]:
         raise DataError(f"{unknown[0]} has selections, but is not among the fitted models.")
     for key, own in models.items():
@@ -170,7 +170,7 @@ def _models(
 
 
 def _selections(labels: dict, selected: pd.DataFrame, fitted: pd.DataFrame, n_units: int) -> Selections:
-    targets, splits = fitted["target"].unique(), fitted["split"].unique()
+    targets, splits = (np.asarray(fitted[name].unique()) for name in ("target", "split"))
     target_of, split_of = pd.Index(targets), pd.Index(splits)
     is_fitted = np.zeros((len(targets), len(splits)), dtype=bool)
     is_fitted[target_of.get_indexer(fitted["target"]), split_of.get_indexer(fitted["split"])] = True

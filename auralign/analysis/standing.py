@@ -7,9 +7,10 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from ..inference.statistics import corrected_interval
-from .aggregate import known_median, over_subjects, pivot
+from .aggregate import known_median, over_subjects
 from .layer_choice import nested_choice
 from .nested_layers import at_position, best_position
+from .score_arrays import Scores, as_scores
 
 # more targets than this are summarised by their median
 MANY_TARGETS = 24
@@ -60,15 +61,15 @@ class Nested:
         return counts / max(counts.sum(), 1)
 
 
-def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
+def nested_values(scores: Scores | pd.DataFrame, metrics: list[str]) -> list[Nested]:
     """Read the scores of every feature set and estimator at the layer that each split's development stimuli choose.
 
     Parameters
     ----------
-    scores : DataFrame
+    scores : Scores or DataFrame
         One row per features x layer x target x estimator x split, with `r2_dev`.
     metrics : list of str
-        Columns of `scores`; the first decides which targets are complete.
+        The first decides which targets are complete.
 
     Returns
     -------
@@ -80,18 +81,23 @@ def nested_values(scores: pd.DataFrame, metrics: list[str]) -> list[Nested]:
     DataError
         The scores lack a column or are empty.
     """
-    read = []
-    for one in pivot(scores, list(dict.fromkeys([*metrics, "r2_dev"]))):
-        position = best_position(one.values["r2_dev"])  # [splits, targets]
-        values = {metric: np.minimum(at_position(one.values[metric], position), 1.0) for metric in metrics}
+    scores = as_scores(scores)
+    shape, read = (len(scores.splits), len(scores.targets)), []
+    for one in scores.models:
+        values, position = {metric: np.empty(shape) for metric in metrics}, np.empty(shape, dtype=np.int16)
+        for part in scores.parts:
+            own = scores.read(one, [*metrics, "r2_dev"], part)
+            position[:, part] = best_position(own["r2_dev"])
+            for metric in metrics:
+                values[metric][:, part] = np.minimum(at_position(own[metric], position[:, part]), 1.0)
         read.append((one, values, position))
     complete: dict[str, np.ndarray] = {}
     for one, values, _ in read:
-        own = np.isfinite(values[metrics[0]]).all(axis=0)
-        complete[one.estimator] = complete.get(one.estimator, True) & own
+        known = np.isfinite(values[metrics[0]]).all(axis=0)
+        complete[one.estimator] = complete.get(one.estimator, True) & known
     return [
         Nested(
-            one.features, one.estimator, one.targets, one.layers, one.layer_names, values, position,
+            one.features, one.estimator, scores.targets, one.layers, one.layer_names, values, position,
             complete[one.estimator],
         )
         for one, values, position in read
@@ -129,7 +135,7 @@ def mean_over_splits(
 
 
 def nested_by_subject(
-    scores: pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject"
+    scores: Scores | pd.DataFrame, metric: str, targets: pd.DataFrame, subject: str = "subject"
 ) -> pd.DataFrame:
     """Median over each subject's targets of the median over splits at nested layers (`nested_choice`).
 

@@ -1,9 +1,12 @@
 """What a feature set predicts beyond others: joint models against models without it."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
 
 from ..inference.statistics import benjamini_hochberg, corrected_interval, corrected_ttest
-from .aggregate import split_sizes
+from .score_arrays import Model, Scores, as_scores, split_sizes
 
 COLUMNS = [
     "features", "without", "adds", "layer", "estimator", "target", "metric",
@@ -11,7 +14,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def unique_variance(scores: pd.DataFrame, joins: dict[str, list[str]], fdr: float = 0.05) -> pd.DataFrame:
+def unique_variance(scores: Scores | pd.DataFrame, joins: dict[str, list[str]], fdr: float = 0.05) -> pd.DataFrame:
     """Unique r2 of a part = r2(all parts together) - r2(the other part alone), per target, on the same splits.
 
     For every feature set that joins two others, each of them is taken away in turn. The joint model is a banded ridge,
@@ -20,7 +23,7 @@ def unique_variance(scores: pd.DataFrame, joins: dict[str, list[str]], fdr: floa
 
     Parameters
     ----------
-    scores : DataFrame
+    scores : Scores, or DataFrame
         One row per features x layer x target x estimator x split.
     joins : dict of str to list of str
         The parts of every joined feature set; sets of more than two have no row (join the others beside them, and
@@ -37,40 +40,41 @@ def unique_variance(scores: pd.DataFrame, joins: dict[str, list[str]], fdr: floa
         `significant` is p_fdr <= fdr, so that every significant row has an interval without 0. Its sign tells which
         way: below 0 the part makes predictions worse.
     """
+    scores = as_scores(scores)
     sizes = split_sizes(scores)
-    wide = scores.pivot(index="split", columns=["features", "layer", "estimator", "target"], values="r2")
     tables = []
     for name, parts in joins.items():
         if len(parts) != 2:
             continue
-        for estimator in scores["estimator"].unique():
-            rows, pairs = [], []
+        for estimator in dict.fromkeys(model.estimator for model in scores.models):
+            together, rows = scores.model(name, estimator), []
             for without, adds in (parts, parts[::-1]):
-                layers = _layers_of(scores, without)
-                for layer in _layers_of(scores, name):
-                    other = layer if len(layers) > 1 else layers[0]
-                    for target in scores["target"].unique():
-                        rows.append((name, without, adds, layer, estimator, target))
-                        pairs.append(((name, layer, estimator, target), (without, other, estimator, target)))
-            joint, alone = (wide[[pair[side] for pair in pairs]].to_numpy() for side in (0, 1))
-            difference = joint - alone
-            t, df, p = corrected_ttest(difference, *sizes)
-            low, high = corrected_interval(difference, *sizes, 1.0 - fdr)
-            adjusted = benjamini_hochberg(p)
-            table = pd.DataFrame(rows, columns=COLUMNS[:6]).assign(
-                metric="r2",
-                unique=difference.mean(axis=0),
-                low=low,
-                high=high,
-                t=t,
-                df=df,
-                p=p,
-                p_fdr=adjusted,
-                significant=adjusted <= fdr,
-            )
-            tables.append(table[COLUMNS])
+                alone = scores.model(without, estimator)
+                for layer in together.layers:
+                    other = layer if len(alone.layers) > 1 else alone.layers[0]
+                    head = {"features": name, "without": without, "adds": adds, "layer": layer, "estimator": estimator}
+                    rows += [head | own for own in _of_layer(scores, (together, layer), (alone, other), sizes, fdr)]
+            table = pd.concat([pd.DataFrame(own) for own in rows], ignore_index=True)
+            adjusted = benjamini_hochberg(table["p"].to_numpy())
+            tables.append(table.assign(metric="r2", p_fdr=adjusted, significant=adjusted <= fdr)[COLUMNS])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _layers_of(scores: pd.DataFrame, features: str) -> list[int]:
-    return sorted(scores.loc[scores["features"] == features, "layer"].unique())
+def _of_layer(
+    scores: Scores,
+    joint: tuple[Model, int],
+    alone: tuple[Model, int],
+    sizes: tuple[np.ndarray, np.ndarray],
+    fdr: float,
+) -> Iterator[dict[str, np.ndarray | int]]:
+    """Test the difference of two layers for all targets, some at a time."""
+    for part in scores.parts:
+        (first,), (second,) = (scores.read(model, ["r2"], part, [layer])["r2"] for model, layer in (joint, alone))
+        # target by target along the memory: the same to the last digit however many targets there are
+        difference = np.ascontiguousarray((first - second).T).T
+        t, df, p = corrected_ttest(difference, *sizes)
+        low, high = corrected_interval(difference, *sizes, 1.0 - fdr)
+        targets = scores.targets[scores.own(part)].astype(object)
+        yield {
+            "target": targets, "unique": difference.mean(axis=0), "low": low, "high": high, "t": t, "df": df, "p": p,
+        }  # fmt: skip

@@ -45,22 +45,25 @@ def main(n_jobs: int | None) -> None:
     out = Path("results") / NAME
     _compare(comparison, out, n_jobs)
     _say(f"4/4 report: auralign report {out}")
-    _report(out)
+    _report(out, n_jobs)
     _say(f"done in {time.monotonic() - started:.0f} s; open {out / 'report.html'}")
 
 
 def _compare(comparison: Path, out: Path, n_jobs: int | None) -> None:
     from ..config.reading import read_config
-    from ..runs.compare import available_cores, run_comparison
+    from ..runs.compare import run_comparison
+    from ..runs.cores import available_cores
 
     run_comparison(read_config(comparison), out, n_jobs or available_cores(), config_file=comparison)
 
 
-def _report(out: Path) -> None:
+def _report(out: Path, n_jobs: int | None) -> None:
     from ..report import describe, read_results, write_report
+    from ..runs.cores import available_cores
 
-    page = write_report([out])
-    click.echo(f"{describe(read_results(out))}\n\nreport: {page}")
+    results = read_results(out)
+    page = write_report([results], n_jobs=n_jobs or available_cores())
+    click.echo(f"{describe(results)}\n\nreport: {page}")
 
 
 def _say(step: str) -> None:

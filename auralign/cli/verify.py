@@ -32,7 +32,7 @@ def main(results: Path, tolerance: float, n_jobs: int | None) -> None:
     Exit status: 0 all scores are within the tolerance and no table was changed after the run; 1 not so, or failed; 2
     wrong usage, 130 interrupted.
     """
-    from ..runs.compare import available_cores
+    from ..runs.cores import available_cores
     from ..runs.rerun.changes import check, describe_check
     from ..runs.rerun.verify import describe_verification, recompute
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import create_model
+from pydantic import BeforeValidator, ByteSize, Field, TypeAdapter, create_model
 
 from ..options import Name
 from ..questions.encoding.options import Encoding
@@ -15,17 +15,43 @@ from ..questions.question import get_question
 TASK = "encoding"
 
 
+def memory_bytes(value: Any) -> int:
+    """Read an amount of memory, `1 GiB`, `800 MB` or a number of bytes.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        n_bytes = int(TypeAdapter(ByteSize).validate_python(value))
+    except ValueError:
+        n_bytes = 0
+    if n_bytes < 1:
+        raise ValueError(f"{value!r} is no amount of memory; give one such as 1 GiB, 800 MB or a number of bytes")
+    return n_bytes
+
+
+Memory = Annotated[int, BeforeValidator(memory_bytes)]
+Retries = Annotated[int, Field(ge=0)]
+
+
 class Comparison(Encoding):
     """A whole comparison, as a file of `julearn_configs/` says it."""
 
     name: Name
     task: Literal["encoding"] = "encoding"
+    # how it is run, which changes no number
     scheduler: str | None = None
+    memory_per_worker: Memory | None = None
+    worker_retries: Retries = 3
 
 
 @cache
 def comparison_model(task: str = TASK) -> type[Comparison]:
-    """Return the model of a comparison with a task: the options of its question, and `name`, `task`, `scheduler`.
+    """Return the model of a comparison with a task: the options of its question, its name, and how it is run.
 
     Raises
     ------
@@ -35,7 +61,7 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
     if task == TASK:
         return Comparison
     options = get_question(task).options
-    # for type checkers the models of all questions look alike: what is run needs `Inputs`, `name` and `scheduler`
+    # for type checkers the models of all questions look alike: what is run needs `Inputs`, `name` and how it is run
     make: Any = create_model
     return make(
         f"{options.__name__}Comparison",
@@ -44,4 +70,6 @@ def comparison_model(task: str = TASK) -> type[Comparison]:
         name=(Name, ...),
         task=(Literal[task], ...),
         scheduler=(str | None, None),
+        memory_per_worker=(Memory | None, None),
+        worker_retries=(Retries, 3),
     )

@@ -2,10 +2,12 @@
 
 Every function takes a table of the results and returns a `FigureOf`: `.figure` draws it, `.save(folder)` writes SVG,
 PNG and TSV, and a notebook shows it. `all_figures(results)` makes all that the tables allow. Maps on the cortical
-surface are in `auralign.figures.surface`, which is not imported here: nilearn takes seconds to import.
+surface are in `auralign.figures.surface`, which is not imported here: nilearn takes seconds to import. Nor is what
+`stimulus_predictions` fits again with, until it is asked for.
 """
 
-from ..runs.predictions import stimulus_predictions
+from typing import TYPE_CHECKING, Any
+
 from .alphas import alphas
 from .collection import all_figures
 from .depth import best_layer_by_region
@@ -22,6 +24,9 @@ from .stimuli import predicted_against_measured
 from .style import MAX_PANELS, Look, feature_looks
 from .subjects import median_layers, region_layers
 from .variance import optimism_gap, unique_variance
+
+if TYPE_CHECKING:
+    from ..runs.predictions import stimulus_predictions
 
 __all__ = [
     "MAX_PANELS",
@@ -56,3 +61,12 @@ __all__ = [
     "training_surface",
     "unique_variance",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what fits models once more where it is asked for."""
+    if name == "stimulus_predictions":
+        from ..runs.predictions import stimulus_predictions
+
+        return stimulus_predictions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

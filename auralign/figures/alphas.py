@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ..analysis.fits import fits_table
 from ..wording import counted
-from .heads import estimator_panels, looks_of, median_of_many, of_many
+from .heads import estimator_panels, looks_of, median_name, median_of_many, of_many
 from .layer_axis import LayerAxis
 from .marks import dodge
 from .saving import FigureOf
@@ -23,7 +24,7 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
     ----------
     scores : DataFrame
         One row per features x layer x target x estimator x split, with `alpha`; NaN, of estimators that have none, is
-        left out.
+        left out. Or what was counted of them (`Results.fits`).
     looks : dict of str to Look, optional
 
     Returns
@@ -32,11 +33,15 @@ def alphas(scores: pd.DataFrame, looks: dict[str, Look] | None = None) -> Figure
         A dot per split at each layer. Of more than 12 targets a dot is the median over targets. An infinite alpha (the
         fit is the mean of the responses) stands as a cross above all finite ones.
     """
-    scores = scores[scores["alpha"].notna()]
-    layers = LayerAxis.of(scores)
-    n_targets, n_splits = scores["target"].nunique(), scores["split"].nunique()
+    fits = fits_table(scores)
+    fits = _in_order(fits[fits["alpha"].notna()])
+    layers = LayerAxis.of(fits)
+    together = bool(fits["target"].isna().all())  # many targets are one median already
+    n_targets = int(fits["n_alphas"].max()) if together else fits["target"].nunique()
+    n_splits = fits["split"].nunique()
     keys = ["features", "layer", "estimator", "split"]
-    data = median_of_many(scores[["target", *keys, "alpha"]].reset_index(drop=True), keys)
+    data = fits[["target", *keys, "alpha"]].reset_index(drop=True)
+    data = data.assign(target=median_name(n_targets)) if together else median_of_many(data, keys)
     infinite = int(np.isinf(data["alpha"]).sum())
     middle = data.groupby("estimator", sort=False)["alpha"].median()
     words = [f"{name}: median {value:.3g}" for name, value in middle.items()]
@@ -85,6 +90,12 @@ def _draw_alphas(data: pd.DataFrame, looks: dict[str, Look] | None, layers: Laye
     entries = {name: handle(look, line=False) for name, look in looks.items()}
     surround(figure, layers.label, "alpha (logarithmic)", entries)
     return figure
+
+
+def _in_order(fits: pd.DataFrame) -> pd.DataFrame:
+    """Order rows by layer before estimator."""
+    place = {name: number for number, name in enumerate(fits["features"].unique())}
+    return fits.assign(_place=fits["features"].map(place)).sort_values(["_place", "layer"], kind="stable")
 
 
 def powers(value: float, _: float | None = None) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..analysis.layer_choice import nested_choice
+from ..analysis.score_arrays import Scores
 from ..analysis.series import early_steps, training_series
 from ..analysis.standing import FEWEST_SUBJECTS, nested_values
 from ..extras import require
-from ..runs.predictions import stimulus_predictions
 from ..runs.results import Results
 from .alphas import alphas
 from .depth import best_layer_by_region
@@ -84,9 +84,10 @@ def all_figures(
 
 def _of_encoding(results: Results, wanted: Wanted) -> Iterator[FigureOf]:
     roles, looks, vertices = wanted.roles, wanted.looks, wanted.vertices
-    scores, summary = _without_early_steps(results.scores, results), _without_early_steps(results.summary, results)
-    depths = summary.groupby("features")["layer"].nunique()
-    n_targets = summary["target"].nunique()
+    early = early_steps(results.features)
+    summary, chosen = _without_early_steps(results.summary, results), results.chosen.of(without=early)
+    depths = _without_early_steps(results.layer_names, results).groupby("features")["layer"].nunique()
+    n_targets = results.n_targets
     metric = results.metric
     people = _subject_column(results)
     for estimator in results.estimators:
@@ -99,26 +100,27 @@ def _of_encoding(results: Results, wanted: Wanted) -> Iterator[FigureOf]:
             regions = _without_early_steps(results.need("regions"), results)
             yield region_layers(regions, estimator, metric, looks=looks, summary=summary)
         if len(depths) > 1:
-            yield model_ranking(scores, estimator, metric, roles, results.level, looks, results.targets, people)
+            yield model_ranking(chosen, estimator, metric, roles, results.level, looks, results.targets, people)
         if depths.max() > 1 and results.get("layer_choice") is not None:
             yield optimism_gap(_without_early_steps(results.need("layer_choice"), results), estimator, metric)
         if 1 < n_targets <= MAX_PANELS:
             yield component_scatter(summary, estimator, metric=metric, looks=looks)
         if people is not None and depths.max() > 1 and _n_regions(results) > 1 and _in_all_regions(results, people):
             fdr = 1.0 - results.level
-            yield best_layer_by_region(scores, results.targets, estimator, metric, fdr=fdr, looks=looks)
-    yield from _pairs_of_estimators(results, scores, summary, looks)
+            yield best_layer_by_region(chosen, results.targets, estimator, metric, fdr=fdr, looks=looks)
+    yield from _pairs_of_estimators(results, summary, looks)
     yield from _unique(results, looks)
-    yield from _maps(results, scores, metric, vertices)
+    yield from _maps(results, chosen, metric, vertices)
     yield from _training(results)
     yield from _selections(results, looks)
     if wanted.predictions:
-        yield _predictions(results, scores)
+        yield _predictions(results, chosen)
     if "noise_ceiling" in summary or "reliability_median" in summary:
         yield reliability(summary)
-    if scores["alpha"].notna().any():
-        yield alphas(scores, looks)
-    yield fit_problems(results.scores, results.provenance, results.get("selected"), results.get("layers"))
+    fits = _without_early_steps(results.fits, results)
+    if fits["n_alphas"].any():
+        yield alphas(fits, looks)
+    yield fit_problems(results.fits, results.provenance, results.get("selected"), results.get("layers"))
 
 
 def _without_early_steps(table: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -141,28 +143,26 @@ def _n_regions(results: Results) -> int:
     return targets["roi"].nunique() if "roi" in targets else 0
 
 
-def _pairs_of_estimators(
-    results: Results, scores: pd.DataFrame, summary: pd.DataFrame, looks: dict[str, Look]
-) -> Iterator[FigureOf]:
+def _pairs_of_estimators(results: Results, summary: pd.DataFrame, looks: dict[str, Look]) -> Iterator[FigureOf]:
     first, *others = results.estimators
     if others:
         yield estimator_layers(summary, results.metric, looks)
     for other in others:
         yield estimators_against(summary, first, other, looks, results.metric)
-        yield estimator_differences(scores, first, other, results.metric, results.level, looks)
+        differences = _without_early_steps(results.differences(first, other), results)
+        yield estimator_differences(differences, first, other, results.metric, results.level, looks)
 
 
 def _unique(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
     table = results.get("unique_variance")
     if table is not None:
-        names = results.summary[["features", "layer", "layer_name"]].drop_duplicates(["features", "layer"])
-        table = table.merge(names, on=["features", "layer"], how="left")
+        table = table.merge(results.layer_names, on=["features", "layer"], how="left")
         pairs = table[["estimator", "without"]].drop_duplicates().itertuples(index=False, name=None)
         for estimator, without in pairs:
             yield unique_variance(table, estimator, without, results.level, looks)
 
 
-def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.DataFrame | None) -> Iterator[FigureOf]:
+def _maps(results: Results, scores: Scores, metric: str, vertices: pd.DataFrame | None) -> Iterator[FigureOf]:
     targets = results.targets
     if not {"x", "y"} <= set(targets.columns):
         return
@@ -170,7 +170,7 @@ def _maps(results: Results, scores: pd.DataFrame, metric: str, vertices: pd.Data
     models = chosen.groupby(["features", "estimator"], sort=False)["score"].median().sort_values(ascending=False)
     for place, (features, estimator) in enumerate(models.index[:MOST_MAPS]):
         own = chosen[(chosen["features"] == features) & (chosen["estimator"] == estimator)]
-        layers = LayerAxis.of(scores[scores["features"] == features])
+        layers = LayerAxis.of(results.layer_names[results.layer_names["features"] == features])
         name = f"{features}_{estimator}"
         for subjects in (False, True) if place == 0 and "subject" in targets else (False,):
             yield score_map(own, targets, subjects, name=name)
@@ -213,8 +213,10 @@ def _selections(results: Results, looks: dict[str, Look]) -> Iterator[FigureOf]:
                 yield selection_agreement(selection, estimator, across)
 
 
-def _predictions(results: Results, scores: pd.DataFrame) -> FigureOf:
+def _predictions(results: Results, scores: Scores) -> FigureOf:
     """Of the feature set and estimator with the best score over all targets, as in the ranking."""
+    from ..runs.predictions import stimulus_predictions  # brings along all that fits models
+
     nested = nested_values(scores, [results.metric])
     means = {(one.features, one.estimator): pd.Series(one.over_targets(results.metric)).mean() for one in nested}
     features, estimator = max(means, key=lambda model: means[model])

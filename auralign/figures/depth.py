@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 
 from ..analysis.aggregate import over_subjects
 from ..analysis.layer_choice import nested_choice
+from ..analysis.score_arrays import Scores
 from ..errors import DataError
 from ..inference.resampling import FEWEST_SUBJECTS, paired_bootstrap
 from ..inference.statistics import benjamini_hochberg
 from ..wording import counted, listed
-from .heads import looks_of, rows_of
+from .heads import looks_of, scores_of
 from .marks import between, dodge
 from .saving import FigureOf
 from .style import SMALL, Look, handle, number, panels, shorten, surround
@@ -22,7 +23,7 @@ ALL_MODELS = "(all models)"
 
 
 def best_layer_by_region(
-    scores: pd.DataFrame,
+    scores: Scores | pd.DataFrame,
     targets: pd.DataFrame,
     estimator: str,
     metric: str = "r2_corr",
@@ -39,8 +40,9 @@ def best_layer_by_region(
 
     Parameters
     ----------
-    scores : DataFrame
-        One row per features x layer x target x estimator x split, with `r2_dev`.
+    scores : Scores or DataFrame
+        One row per features x layer x target x estimator x split, with `r2_dev`; those at chosen layers are enough
+        (`Results.chosen`).
     targets : DataFrame
         `target` and the columns named by `region` and `subject`.
     estimator, metric : str
@@ -64,7 +66,7 @@ def best_layer_by_region(
     DataError
         No feature set has two layers, no subject has targets in every region, or the reference is no region.
     """
-    data = depth_data(rows_of(scores, estimator=estimator), targets, metric, region, subject, reference)
+    data = depth_data(scores_of(scores, estimator), targets, metric, region, subject, reference)
     points = data[data["features"] != ALL_MODELS]
     n_subjects, regions = int(points["n_subjects"].min()), list(data["region"].unique())
     reference = data["reference"].iloc[0]
@@ -90,7 +92,7 @@ def best_layer_by_region(
 
 
 def depth_data(
-    scores: pd.DataFrame, targets: pd.DataFrame, metric: str, region: str, subject: str, reference: str | None
+    scores: Scores, targets: pd.DataFrame, metric: str, region: str, subject: str, reference: str | None
 ) -> pd.DataFrame:
     """Compute depths and tests, one row per feature set x region, and one per region for all feature sets together.
 

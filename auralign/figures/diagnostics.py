@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..analysis.fits import COUNTS, fits_table
 from ..errors import DataError
 from ..estimators.record import recorded
 from ..wording import counted
@@ -101,7 +102,7 @@ def fit_problems(
     Parameters
     ----------
     scores : DataFrame
-        One row per features x layer x target x estimator x split.
+        One row per features x layer x target x estimator x split; or what was counted of them (`Results.fits`).
     provenance : dict
         Its `config.estimators` says what ridge's grid was.
     selected : DataFrame, optional
@@ -148,28 +149,35 @@ def problem_data(
     """
     records = recorded(provenance)
     rows = []
-    for (features, estimator), own in scores.groupby(["features", "estimator"], sort=False):
-        record, alpha = records[estimator], own["alpha"].to_numpy()
+    fits = fits_table(scores, {name: record.alphas for name, record in records.items()})
+    for (features, estimator), own in fits.groupby(["features", "estimator"], sort=False):
+        record, n = records[estimator], own[list(COUNTS)].sum()
         counts = {}
         if record.alphas is not None:
             if len(record.alphas) > 1:
-                counts["smallest_alpha"] = np.isclose(alpha, min(record.alphas), rtol=1e-9).sum()
-                counts["largest_alpha"] = np.isclose(alpha, max(record.alphas), rtol=1e-9).sum()
-            counts["constant"] = np.isinf(alpha).sum()
+                counts["smallest_alpha"] = n["n_smallest"]
+                counts["largest_alpha"] = n["n_largest"]
+            counts["constant"] = n["n_infinite"]
         elif record.can.sparse and selected is not None:
             chosen = selected[(selected["features"] == features) & (selected["estimator"] == estimator)]
-            counts["constant"] = len(own) - len(chosen.drop_duplicates(["layer", "target", "split"]))
-        counts["undefined"] = own["r2_corr"].isna().sum()
-        for problem, n in counts.items():
-            row = {"problem": problem, "features": features, "estimator": estimator, "n": int(n)}
-            rows.append(row | {"total": len(own), "of": "fits"})
+            counts["constant"] = n["n_fits"] - len(chosen.drop_duplicates(["layer", "target", "split"]))
+        counts["undefined"] = n["n_undefined"]
+        for problem, count in counts.items():
+            row = {"problem": problem, "features": features, "estimator": estimator, "n": int(count)}
+            rows.append(row | {"total": int(n["n_fits"]), "of": "fits"})
     data = pd.DataFrame(rows)
     if layers is not None:
-        left_out = excluded_targets(layers).assign(problem="left_out", of="targets", total=scores["target"].nunique())
+        left_out = excluded_targets(layers).assign(problem="left_out", of="targets", total=_n_targets(fits))
         left_out["n"] = left_out["n_left_out"] + left_out["n_without_score"]
         last = left_out.drop_duplicates(["features", "estimator"], keep="last")
         data = pd.concat([data, last[data.columns]], ignore_index=True)
     return data.assign(share=data["n"] / data["total"])
+
+
+def _n_targets(fits: pd.DataFrame) -> int:
+    """Count the targets of a table of fits, which has a row for each, or one for all together."""
+    together = fits["target"].isna().all()
+    return int(fits["n_fits"].max()) if together else fits["target"].nunique()
 
 
 def _draw_problems(data: pd.DataFrame) -> Figure:

@@ -1,13 +1,15 @@
 """Two estimators beside each other: scores per layer, and their paired differences."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import known_median, pivot, split_sizes
-from ..errors import DataError
+from ..analysis.aggregate import known_median
+from ..analysis.estimator_pairs import paired_differences
+from ..analysis.score_arrays import as_scores
 from ..inference.statistics import corrected_interval
 from ..wording import counted, listed
 from .heads import estimator_panels, finish_curves, looks_of, median_name, named_by, of_many, target_panels
@@ -89,7 +91,8 @@ def estimator_differences(
     Parameters
     ----------
     scores : DataFrame
-        One row per features x layer x target x estimator x split, with `n_train` and `n_test`.
+        One row per features x layer x target x estimator x split, with `n_train` and `n_test`; or their differences
+        (`Results.differences`).
     a, b : str
         Estimators.
     metric : str
@@ -107,12 +110,13 @@ def estimator_differences(
     ------
     DataError
     """
-    layers = LayerAxis.of(scores)
-    data = difference_data(scores, a, b, metric, level)
+    pairs = scores if "difference" in scores else paired_differences(scores, a, b, metric)
+    layers = LayerAxis.of(pairs)
+    data = difference_data(pairs, level)
     data.insert(3, "layer_name", layers.name_of(data))
     away = data[(data["low"] > 0) | (data["high"] < 0)]
     largest = data.loc[data["difference"].abs().idxmax()]
-    n_targets, n_splits = scores["target"].nunique(), counted(int(data["n_splits"].max()), "split")
+    n_targets, n_splits = int(pairs["n_targets"].max()), counted(int(data["n_splits"].max()), "split")
     above, below = int((away["difference"] > 0).sum()), int((away["difference"] < 0).sum())
     many = of_many(n_targets, "of the median over {} ")
     return FigureOf(
@@ -130,34 +134,38 @@ def estimator_differences(
     )
 
 
-def difference_data(scores: pd.DataFrame, a: str, b: str, metric: str, level: float) -> pd.DataFrame:
-    """Compute differences, one row per target x features x layer.
+def difference_data(pairs: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Compute mean differences with their intervals, one row per target x features x layer.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        Differences of two estimators (`estimator_pairs.differences_of`).
+    level : float
 
     Returns
     -------
     DataFrame
-        `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`.
+        `target`, `features`, `layer`, `difference`, `low`, `high`, `n_splits`, `n_targets`; of more than 12 targets of
+        their median.
     """
-    both = {name: {p.features: p for p in pivot(scores[scores["estimator"] == name], [metric])} for name in (a, b)}
-    sizes = split_sizes(scores)
-    tables = []
-    for name in (name for name in both[a] if name in both[b]):
-        first, second = both[a][name], both[b][name]
-        if not np.array_equal(first.layers, second.layers) or not np.array_equal(first.targets, second.targets):
-            raise DataError(f"{name}: {a} and {b} have not the same layers and targets, so that they cannot be paired.")
-        difference = first.values[metric] - second.values[metric]  # [layers, splits, targets]
-        targets, n_targets = list(first.targets), 1
-        if len(targets) > MAX_PANELS:
-            difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
-            targets, n_targets = [median_name(len(targets))], len(targets)
+    n_all, tables = int(pairs["n_targets"].max()), []
+    scores = as_scores(pairs.assign(estimator="", target=pairs["target"].fillna(median_name(n_all))))
+    sizes = scores.n_train, scores.n_test
+    for one in scores.models:
+        difference = scores.read(one, ["difference"])["difference"]  # [layers, splits, targets]
+        targets, n_targets = list(scores.targets), 1
+        if n_all > MAX_PANELS:
+            if len(targets) > 1:
+                difference = known_median(np.moveaxis(difference, 2, 0))[..., None]
+            targets, n_targets = [median_name(n_all)], n_all
         n_layers, n_splits, _ = difference.shape
         flat = np.moveaxis(difference, 1, 0).reshape(n_splits, -1)  # [splits, layers x targets]
         low, high = corrected_interval(flat, *sizes, level)
-        table = {"target": targets * n_layers, "features": name, "layer": np.repeat(first.layers, len(targets))}
+        table: dict[str, Any] = {"target": targets * n_layers, "features": one.features}
+        table["layer"] = np.repeat(one.layers, len(targets))
         table |= {"difference": flat.mean(axis=0), "low": low, "high": high, "n_splits": n_splits}
         tables.append(pd.DataFrame(table | {"n_targets": n_targets}))
-    if not tables:
-        raise DataError(f"no feature set has scores of both {a!r} and {b!r}; there are {scores['estimator'].unique()}.")
     return pd.concat(tables, ignore_index=True)
 
 

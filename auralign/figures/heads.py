@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..analysis.score_arrays import Scores, as_scores
 from ..errors import DataError
 from ..wording import counted
 from .layer_axis import LayerAxis
@@ -41,6 +42,19 @@ def rows_of(table: pd.DataFrame, what: str = "scores", **values: str) -> pd.Data
         known = " and ".join(str(table[column].unique()) for column in values)
         raise DataError(f"there are no {what} of {wanted}; there are {known}.")
     return own
+
+
+def scores_of(scores: Scores | pd.DataFrame, estimator: str) -> Scores:
+    """Take the scores of one estimator.
+
+    Raises
+    ------
+    DataError
+        There are none.
+    """
+    return as_scores(rows_of(scores, estimator=estimator) if isinstance(scores, pd.DataFrame) else scores).of(
+        estimator=estimator
+    )
 
 
 def of_many(n_targets: int, words: str) -> str:

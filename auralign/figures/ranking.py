@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..analysis.aggregate import split_sizes
+from ..analysis.score_arrays import Scores
 from ..analysis.standing import MANY_TARGETS, mean_of_subjects, mean_over_splits, nested_by_subject, nested_values
 from ..errors import DataError
 from ..wording import counted, listed
-from .heads import looks_of, rows_of
+from .heads import looks_of, scores_of
 from .marks import between
 from .saving import FigureOf
 from .style import BAND, MAX_PANELS, METRICS, Look, number, panels, shorten, surround, title
 
 
 def model_ranking(
-    scores: pd.DataFrame,
+    scores: Scores | pd.DataFrame,
     estimator: str,
     metric: str = "r2_corr",
     roles: dict[str, str] | None = None,
@@ -30,8 +30,9 @@ def model_ranking(
 
     Parameters
     ----------
-    scores : DataFrame
-        One row per features x layer x target x estimator x split, with `r2_dev`, `n_train`, `n_test`.
+    scores : Scores or DataFrame
+        One row per features x layer x target x estimator x split, with `r2_dev`, `n_train`, `n_test`; those at chosen
+        layers are enough (`Results.chosen`).
     estimator, metric : str
     roles : dict of str to str, optional
         `Results.roles`: the best baseline is a band, controls are grey.
@@ -54,7 +55,7 @@ def model_ranking(
     ------
     DataError
     """
-    own = rows_of(scores, estimator=estimator)
+    own = scores_of(scores, estimator)
     data = _over_splits(own, metric, level) if subject is None else _over_subjects(own, metric, targets, subject)
     if data.empty:
         raise DataError(f"there are no scores of estimator {estimator!r} and {metric!r}.")
@@ -62,7 +63,7 @@ def model_ranking(
     data["rank"] = data.groupby("target", sort=False)["score"].rank(ascending=False, method="first").astype(int)
     first = data[data["target"] == data["target"].iloc[0]].sort_values("rank")
     baseline = first[first["role"] == "baseline"]
-    n, n_targets = int(data["n"].max()), counted(own["target"].nunique(), "target")
+    n, n_targets = int(data["n"].max()), counted(len(own.targets), "target")
     if subject is None:
         interval = f"{level:.0%} interval of the corrected resampled t-test over splits"
         what = f"means over {counted(n, 'split')}; bars: {interval}"
@@ -89,25 +90,24 @@ def model_ranking(
     )
 
 
-def _over_splits(scores: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:
-    sizes = split_sizes(scores)
+def _over_splits(scores: Scores, metric: str, level: float) -> pd.DataFrame:
     tables = []
     for one in nested_values(scores, [metric]):
-        chosen, n_targets = one.values[metric], len(one.targets)
+        chosen, n_targets = one.values[metric], len(scores.targets)
         names, columns = [], []
         if n_targets > 1:
             of = "median" if n_targets > MANY_TARGETS else "mean"
             names, columns = [f"{of} of {n_targets:,} targets"], [one.over_targets(metric)]
         if n_targets <= MAX_PANELS:
             names, columns = [*names, *one.targets], [*columns, *chosen.T]
-        score, low, high = mean_over_splits(np.column_stack(columns), *sizes, level)
+        score, low, high = mean_over_splits(np.column_stack(columns), scores.n_train, scores.n_test, level)
         table = {"target": names, "features": one.features, "score": score, "low": low, "high": high}
         layer = int(one.layers[one.shares().argmax()])
         tables.append(pd.DataFrame(table | {"layer": layer, "n_layers": len(one.layers), "n": len(columns[0])}))
     return _by_target(pd.concat(tables, ignore_index=True).dropna(subset=["score"]))
 
 
-def _over_subjects(scores: pd.DataFrame, metric: str, targets: pd.DataFrame | None, subject: str) -> pd.DataFrame:
+def _over_subjects(scores: Scores, metric: str, targets: pd.DataFrame | None, subject: str) -> pd.DataFrame:
     chosen = nested_by_subject(scores, metric, targets, subject)
     means = mean_of_subjects(chosen)
     often = chosen.groupby("features", sort=False)[["layer", "n_layers"]].agg(lambda layers: layers.mode().iloc[0])

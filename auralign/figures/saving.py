@@ -64,6 +64,15 @@ class FigureOf:
             axis.set_position(light.get_position(original=True))
         return darken(figure)
 
+    def turn_dark(self) -> None:
+        """Make the dark figure of the light one, which is drawn once more if it is asked for again.
+
+        For whoever has done with the light one: the same bytes without drawing a second time.
+        """
+        if "dark_figure" not in self.__dict__:
+            self.__dict__["dark_figure"] = darken(self.figure)
+            del self.__dict__["figure"]
+
     def noting(self, sentence: str) -> "FigureOf":
         """Return the same with a sentence added to the caption."""
         return replace(self, caption=f"{self.caption} {sentence}")

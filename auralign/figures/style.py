@@ -15,7 +15,6 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from seaborn import color_palette
 
 MM = 1 / 25.4  # inches
 # one column of a journal page, mm
@@ -91,6 +90,8 @@ def feature_looks(features: Iterable[str], roles: dict[str, str] | None = None) 
 
 def category_looks(categories: Iterable[str]) -> dict[str, Look]:
     """Give each category of stimuli a colour (seaborn's colour-blind ten and two) and a marker; up to 24 differ."""
+    from seaborn import color_palette  # brings along pyplot, which nothing else needs
+
     names = list(dict.fromkeys(categories))
     colours = islice(cycle((*color_palette("colorblind").as_hex(), BLACK, GREYS[2])), len(names))
     return {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from .tsv_writing import write_tsv
+
 
 @contextmanager
 def written_atomically(path: Path, scratch: Path | None = None) -> Iterator[Path]:
@@ -33,7 +35,7 @@ def write_atomically(table: pd.DataFrame, path: Path, scratch: Path | None = Non
         if path.suffix == ".parquet":
             table.to_parquet(partial, index=False)
         else:
-            table.to_csv(partial, sep="\t", index=False)
+            write_tsv(table, partial)
 
 
 def write_text_atomically(text: str, path: Path, scratch: Path | None = None) -> None:

@@ -29,8 +29,9 @@ def normal_form(identifier: str) -> str:
     Unicode NFC (an accented letter as one character, whereas macOS writes file names with the accent apart); every kind
     of space, such as the non-breaking one, is a plain space; none at either end; no marks without width.
     """
-    text = unicodedata.normalize("NFC", str(identifier)).translate(_INVISIBLE)
-    if not text.isascii():
+    text = str(identifier)
+    if not text.isascii():  # in ASCII there are no accents, other spaces or marks
+        text = unicodedata.normalize("NFC", text).translate(_INVISIBLE)
         text = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in text)
     return text.strip()
 

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from ..errors import DataError
-from ..estimators.ridge import fit_ridge
 from ..scoring.scores import r2_corr
 from .permutations import permuted_orders
 from .statistics import benjamini_hochberg
@@ -242,6 +241,8 @@ def ridge_predictor(
     alphas: np.ndarray, cv: int | str = "loo", seed: int = 0, unpredictable: str = "mean"
 ) -> FitPredict:
     """Return (x_dev, y_dev, x_test) -> prediction [n_test, n_columns] by `fit_ridge`, one alpha per column."""
+    from ..estimators.ridge import fit_ridge  # brings along scikit-learn, which nothing else here needs
+
 
     def fit_predict(x_dev: np.ndarray, y_dev: np.ndarray, x_test: np.ndarray) -> np.ndarray:
         return fit_ridge(x_dev, y_dev, alphas, cv, True, seed, unpredictable).predict(x_test)

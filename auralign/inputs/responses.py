@@ -44,13 +44,13 @@ def read_responses(config: Targets) -> xr.DataArray:
     DataError
         A file is not here or has another layout.
     """
-    metadata = None
+    metadata, known = None, None
     # `Targets` sees to it that every kind has its own
     dataset, folder = cast(Path, config.dataset), cast(Path, config.folder)
     if config.kind == "components":
         targets, metadata = _components(dataset), dataset / "data" / "targets.tsv"
     elif config.kind == "voxels":
-        targets, metadata = _voxels(dataset), dataset / "data" / "voxels.tsv"
+        (targets, known), metadata = _voxels(dataset), dataset / "data" / "voxels.tsv"
     elif config.kind == "published_components":
         targets = read_components(folder / "NH2015comp" / "components.mat", complete=False)
     elif config.kind == "published_voxels":
@@ -68,9 +68,9 @@ def read_responses(config: Targets) -> xr.DataArray:
     else:
         targets = _table(cast(Path, config.table))
     if config.target_table is not None:
-        metadata = config.target_table
+        metadata, known = config.target_table, None
     if metadata is not None and (metadata.exists() or config.target_table is not None):
-        targets = _with_metadata(targets, metadata)
+        targets = _with_metadata(targets, metadata, read_table(metadata, "target") if known is None else known)
     return targets.sel(stimulus=stimulus_order(targets.stimulus.values))
 
 
@@ -143,8 +143,15 @@ def _components(dataset: Path) -> xr.DataArray:
     return _checked(stimuli, names, values[:, :, None], path)
 
 
-def _voxels(dataset: Path) -> xr.DataArray:
-    """Read `data/voxels.npy` [stimulus, voxel, repetition] with `data/voxels.tsv` and `sounds/stimuli.tsv`."""
+def _voxels(dataset: Path) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Open `data/voxels.npy` [stimulus, voxel, repetition] with `data/voxels.tsv` and `sounds/stimuli.tsv`.
+
+    Returns
+    -------
+    targets : DataArray
+    table : DataFrame
+        Of the voxels.
+    """
     path = _content(dataset / "data" / "voxels.npy")
     table = read_table(_content(dataset / "data" / "voxels.tsv"), "target")
     stimuli = read_table(_content(dataset / "sounds" / "stimuli.tsv"), "stimulus")["stimulus"]
@@ -158,7 +165,7 @@ def _voxels(dataset: Path) -> xr.DataArray:
             f"{path}: the shape is {stored.shape}, but there are {len(stimuli)} stimuli and {len(table)} voxels; "
             "expected (stimuli, voxels, repetitions)."
         )
-    return open_responses(path, *_names(list(stimuli), list(table["target"]), path))
+    return open_responses(path, *_names(list(stimuli), list(table["target"]), path)), table
 
 
 def _table(path: Path) -> xr.DataArray:
@@ -176,16 +183,16 @@ def _table(path: Path) -> xr.DataArray:
     return _checked(stimuli, list(columns), values, path).assign_coords(repetition=numbers)
 
 
-def _with_metadata(targets: xr.DataArray, path: Path) -> xr.DataArray:
-    """Add the columns of a table of targets as coordinates of `target`."""
-    table = read_table(path, "target")
+def _with_metadata(targets: xr.DataArray, path: Path, table: pd.DataFrame) -> xr.DataArray:
+    """Add the columns of a table of targets, which was read from `path`, as coordinates of `target`."""
     refuse_repeated(table, "target", path)
     table = table.set_index("target")
-    absent = [name for name in targets.target.values if name not in table.index]
+    names = pd.Index(targets.target.to_numpy(), dtype=object)
+    absent = names[~names.isin(table.index)].tolist()
     if absent:
         near = near_names(absent, table.index)
         raise DataError(f"{path}: {len(absent)} targets are not in the table: {', '.join(absent[:5])}.{near}")
-    rows = table.loc[targets.target.values]
+    rows = table.loc[names]
     taken = [column for column in rows.columns if column in RESERVED or OF_SCORES.fullmatch(column)]
     if taken:
         raise DataError(f"{path}: the column {taken[0]!r} would collide with one of the results; rename it.")

@@ -56,7 +56,8 @@ class Study:
         By feature set and layer index; their arrays are in files, with one row per stimulus.
     targets : DataArray
         Dimensions (stimulus, target, repetition); NaN where a stimulus lacks a repetition
-        (`missing_repetitions: available`), so that means are those of `repetitions.mean_response`.
+        (`missing_repetitions: available`), so that means are those of `repetitions.mean_response`. Those of voxels are
+        in their file until they are asked for: look at some targets at a time (`lazy_arrays.target_parts`).
     confounds : ndarray, shape (n_stimuli, n_variables), or None
     categories : list of str, or None
     splits : list of (development, test)

@@ -120,7 +120,8 @@ class _Found:
 
 def _look_at(responses: xr.DataArray, repetitions_may_lack: bool) -> _Found:
     n_stimuli, n_targets, n_repetitions = responses.shape
-    reasons, gaps = np.full(n_targets, "", dtype=object), {}
+    reasons = np.full(n_targets, "", dtype=object)
+    gaps: dict[int, np.ndarray] = {}
     any_not_finite, lacking_counts = np.zeros(n_stimuli, dtype=bool), np.zeros(n_stimuli, dtype=np.int64)
     there, some = np.zeros((n_stimuli, n_repetitions), dtype=bool), False
     for own, values in target_parts(responses):
@@ -145,11 +146,12 @@ def _look_at(responses: xr.DataArray, repetitions_may_lack: bool) -> _Found:
 
 def _reasons(values: np.ndarray, lacking: np.ndarray, not_finite: np.ndarray) -> np.ndarray:
     """Say of each target why it cannot be used, empty where it can; values are [stimulus, target, repetition]."""
-    there = np.where(not_finite[:, :, None], np.nan, values)
-    size = np.fmax.reduce(np.abs(there), axis=(0, 2), initial=0.0)
+    there = np.where(not_finite[:, :, None], np.nan, values) if not_finite.any() else values
+    highest, lowest = np.fmax.reduce(there, axis=0), np.fmin.reduce(there, axis=0)  # [targets, repetitions]
+    size = np.fmax.reduce(np.fmax(np.abs(highest), np.abs(lowest)), axis=1, initial=0.0)
     used = ~not_finite.any(axis=0)
     with np.errstate(over="ignore"):  # of values near the end of float64, which are refused below
-        spread = np.fmax.reduce(there, axis=0) - np.fmin.reduce(there, axis=0)  # [targets, repetitions]
+        spread = highest - lowest
     constant = used & (np.fmax.reduce(spread, axis=1, initial=0.0) <= 1e-12 * size)
     reasons = np.full(len(size), "", dtype=object)
     reasons[used & ((size < LEAST) | (size > LARGEST))] = f"outside {LEAST:g} to {LARGEST:g}"

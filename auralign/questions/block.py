@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -14,8 +15,8 @@ from ..errors import AuralignError
 from ..files.atomic import write_atomically
 from .fingerprint import code_version, fingerprint
 
-# what changes no number: where files lie, and what a block is called
-NOT_IN_KEY = ("folder", "scratch", "label")
+# what changes no number: where files lie, what a block is called, and how much memory it may take
+NOT_IN_KEY = ("folder", "scratch", "label", "memory")
 
 
 class Block(ABC):
@@ -41,6 +42,9 @@ class Block(ABC):
     label: str
     code: str
 
+    # what `size` counts
+    unit: ClassVar[str] = "blocks"
+
     def __post_init__(self) -> None:
         """Note the code of this process, by which the one that computes the block knows whether it has the same."""
         if not self.code:
@@ -62,8 +66,13 @@ class Block(ABC):
 
     @property
     def cost(self) -> float:
-        """How long it takes compared with the others: those that take long are computed first."""
+        """About how long it takes, s: those that take long are computed first, and progress is told by it."""
         return 1.0
+
+    @property
+    def size(self) -> int:
+        """How much of `unit` it is."""
+        return 1
 
     @cached_property
     def key(self) -> str:
@@ -103,6 +112,11 @@ class Block(ABC):
         if found is None:
             raise AuralignError(f"{self.file(table)}: {self.label}: its results are gone. Run the same command again.")
         return found
+
+    def forget(self) -> None:
+        """Remove its tables, so that it is computed again."""
+        for table in self.holds:  # the first one first: without it the block is not done
+            self.file(table).unlink(missing_ok=True)
 
     @property
     def is_done(self) -> bool:

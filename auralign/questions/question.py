@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .block import Block
 
 # by name, where the question is: read when it is asked, so that none costs the others the time of its imports
-QUESTIONS = {"encoding": "auralign.questions.encoding.plan:EncodingQuestion"}
+QUESTIONS = {"encoding": "auralign.questions.encoding.asked:EncodingQuestion"}
 
 OptionsT = TypeVar("OptionsT", bound=Inputs)
 
@@ -66,10 +66,13 @@ class Place:
         Folder that keeps the results of blocks.
     scratch : Path
         Folder that lives as long as the run, of the same file system.
+    memory : int or None
+        That a process which computes a block may take, bytes; None where nobody says.
     """
 
     blocks: Path
     scratch: Path
+    memory: int | None = None
 
 
 class Plan(ABC, Generic[OptionsT]):
@@ -92,19 +95,20 @@ class Plan(ABC, Generic[OptionsT]):
     dims: Sequence[str]
 
     @abstractmethod
-    def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    def tables(self) -> dict[str, Callable[[], pd.DataFrame | Path | None]]:
         """Say how each table is made, by the keys of the question's `tables`; None where a study has none.
 
-        The functions are called one by one after all blocks are done. One that fails loses no other.
+        The functions are called one by one after all blocks are done. One that fails loses no other. A table that is
+        too large to be held is written to a file of `Place.scratch`, which is moved to the results: its path is given.
         """
 
     @abstractmethod
-    def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def measures(self, tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[pd.DataFrame]:
         """Yield the measures, block by block: columns `measure`, `value` and dims, without `question`.
 
         Parameters
         ----------
-        tables : mapping of str to DataFrame
+        tables : mapping of str to DataFrame or Path
             Those of `tables` that could be made.
         """
 
@@ -132,6 +136,8 @@ class Question(ABC, Generic[OptionsT]):
         By name, what the number is.
     dims : mapping of str to type
         Dims that it has beside those of `measures.COLUMNS`, such as the other side of layer x layer: str, int or float.
+    modules : tuple of str
+        That its blocks import, which processes do as soon as they start.
     choices : tuple of str
         Measures and columns that are chosen and no scores: another one is told by `verify`, and is no failure.
     """
@@ -141,6 +147,7 @@ class Question(ABC, Generic[OptionsT]):
     tables: ClassVar[Mapping[str, TableFile]] = {}
     measures: ClassVar[Mapping[str, str]]
     dims: ClassVar[Mapping[str, type]] = {}
+    modules: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[tuple[str, ...]] = ()
 
     def is_asked(self, options: Inputs) -> bool:

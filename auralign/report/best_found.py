@@ -16,7 +16,7 @@ ALL_LAYERS = "all"
 
 def recovered(results: Results) -> Group | None:
     """Say of synthetic responses which were recovered: one finding per verdict."""
-    table = recovery(results)
+    table = results.once(recovery)
     if table is None:
         return None
     findings = []
@@ -131,7 +131,7 @@ def _tested(comparisons: pd.DataFrame, first: Best, second: Best, metric: str) -
 
 def _over_many_targets(splits: SplitScores) -> list[Finding]:
     results, rows = splits.results, best_first(splits.overall())
-    n_targets = counted(results.summary["target"].nunique(), "target")
+    n_targets = counted(results.n_targets, "target")
     if splits.over_people:
         what = f"mean over {counted(splits.n_subjects, 'subject')} of each one's median over targets; interval between"
         what += " subjects"

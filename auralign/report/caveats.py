@@ -44,7 +44,7 @@ def optimism(results: Results) -> str:
     chosen inside the development stimuli; its mean is the one that the figure of each estimator names.
     """
     table = results.get("layer_choice")
-    if table is None or results.summary.groupby("features")["layer"].nunique().max() < 2:
+    if table is None or not results.several_layers:
         return ""
     rows = optimism_rows(table[~table["features"].isin(early_steps(results.features))], results.metric)
     if rows.empty:

@@ -110,7 +110,7 @@ def _finding(
             f" Mean difference {labels[first]} minus {labels[second]}: {signed(mean)} "
             f"({interval(low, high, signed)}); {verdict}."
         )
-    n_targets = splits[0].results.summary["target"].nunique()
+    n_targets = splits[0].results.n_targets
     return Finding(target or f"Median of {counted(n_targets, 'target')}", text)
 
 

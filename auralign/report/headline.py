@@ -132,7 +132,7 @@ def about_people(splits: SplitScores) -> str:
 
 def _note(splits: SplitScores, best: Best | None, n_entered: int) -> str:
     """Say what the numbers of the sentence are."""
-    n_targets = splits.results.summary["target"].nunique()
+    n_targets = splits.results.n_targets
     if splits.over_people:
         what = f"mean over {counted(splits.n_subjects, 'subject')} of each one's median over targets and splits"
         interval = "is that of the mean between subjects (t-test)"
@@ -165,7 +165,7 @@ def details(splits: SplitScores) -> pd.DataFrame:
     DataFrame
         Index target; columns `small ridge`, ...; `0.842 (layer 3)`: the score and the layer that was chosen most often.
     """
-    n_targets = splits.results.summary["target"].nunique()
+    n_targets = splits.results.n_targets
     if splits.over_people:
         name = f"mean of {counted(splits.n_subjects, 'subject')}"
     elif splits.many:
@@ -192,9 +192,5 @@ def details_title(splits: SplitScores) -> str:
     """Say what `details` holds, in a line."""
     over = f"{splits.n_splits} splits" if not splits.over_people else "subjects"
     return f"{splits.metric}, mean over {over}, at layers chosen inside the development stimuli" + (
-        " (in brackets the one chosen most often)" if _several_layers(splits.results) else ""
+        " (in brackets the one chosen most often)" if splits.results.several_layers else ""
     )
-
-
-def _several_layers(results: Results) -> bool:
-    return bool(results.summary.groupby("features")["layer"].nunique().max() > 1)

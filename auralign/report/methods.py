@@ -31,7 +31,7 @@ REFERENCES = {
 def describe_question(results: Results) -> str:
     """Say what was asked, in one sentence."""
     config = results.provenance["config"]
-    n_sets, n_targets = len(config["features"]), results.summary["target"].nunique()
+    n_sets, n_targets = len(config["features"]), results.n_targets
     return (
         f"How well {'does' if n_sets == 1 else 'do'} {counted(n_sets, 'feature set')} "
         f"({listed(list(config['features']), 8)}) predict {counted(n_targets, 'response')} to "
@@ -76,7 +76,7 @@ def _from_to(numbers: list[int]) -> str:
 
 def describe_features(results: Results) -> list[tuple[str, str]]:
     """Say of each feature set what it is: name and description."""
-    n_layers = results.summary.groupby("features")["layer"].nunique()
+    n_layers = results.layer_names.groupby("features")["layer"].nunique()
     metadata = results.provenance.get("features", {})
     return [
         (name, f"{_origin(source, metadata.get(name) or {})}; {counted(int(n_layers.get(name, 0)), 'layer')}.")
@@ -169,7 +169,7 @@ def references(results: Results) -> list[str]:
     used = ["nadeau"]
     if config["tests"] or config.get("hypotheses"):
         used.append("bh")
-    several = results.summary.groupby("features")["layer"].nunique().max() > 1
+    several = results.several_layers
     if config["splits"]["kind"] == "tuckute2023" or "r2_corr_c_median" in results.summary or several:
         used.append("tuckute")
     if any(source.get("join") for source in config["features"].values()):

@@ -1,6 +1,6 @@
 """The page: everything put together by the template, with the style, the scripts and the images inside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .caveats import find_caveats
 from .comparing import compare_results
 from .findings import Group
 from .headline import details, details_title, headline
-from .pictures import Picture, embed
+from .pictures import draw_all
 from .split_scores import SplitScores
 from .tables_shown import tables_of
 from .tests_found import above_chance, comparisons, hypotheses, selected, unique
@@ -29,15 +29,17 @@ ASSETS = {"style": "report.css", "script": "report.js", "library": "vendor/dataT
 MAX_GLANCE = 12
 
 
-def write_report(folders: list[Path], out: Path | None = None) -> Path:
+def write_report(folders: Sequence[Path | Results], out: Path | None = None, n_jobs: int = 1) -> Path:
     """Write `report.html` (self-contained) and `figures/` of one or several results folders.
 
     Parameters
     ----------
-    folders : list of Path
-        Results folders; several of them make a page that compares them.
+    folders : sequence of Path or Results
+        Results folders, or what was read of them; several of them make a page that compares them.
     out : Path, optional
         The page; by default `report.html` in the first folder.
+    n_jobs : int
+        Processes that draw figures, where there are many; the page is the same with any number.
 
     Returns
     -------
@@ -49,12 +51,13 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
     DataError
         A folder holds no finished result of encoding or is given twice, or something cannot be written.
     """
-    twice = [folder for folder in folders if folders.count(folder) > 1]
+    places = [folder.folder if isinstance(folder, Results) else Path(folder) for folder in folders]
+    twice = [folder for folder in places if places.count(folder) > 1]
     if twice:
         raise DataError(f"{twice[0]}: this results folder is given twice; give different ones to compare them.")
-    out = Path(out or Path(folders[0]) / "report.html")
-    results = [read_results(folder) for folder in folders]
-    page = render(results)
+    out = Path(out or places[0] / "report.html")
+    results = [folder if isinstance(folder, Results) else read_results(folder) for folder in folders]
+    page = render(results, n_jobs)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
@@ -63,7 +66,7 @@ def write_report(folders: list[Path], out: Path | None = None) -> Path:
     return out
 
 
-def render(all_results: list[Results]) -> str:
+def render(all_results: list[Results], n_jobs: int = 1) -> str:
     """Return the page about some results as HTML; writes their figures beside their tables."""
     for results in all_results:
         if "encoding" not in results.questions:
@@ -71,11 +74,11 @@ def render(all_results: list[Results]) -> str:
                 f"{results.folder}: a page is about how well responses are predicted, and this comparison asked for "
                 f"{' and '.join(results.questions)} alone. Its numbers are in measures.parquet."
             )
-    splits = [SplitScores(results) for results in all_results]
+    splits = [results.once(SplitScores) for results in all_results]
     labels = labels_of(all_results)
     compared = compare_results(all_results, splits, labels) if len(all_results) > 1 else None
     studies = [
-        study(results, own, label, f"s{number}-" if compared else "")
+        study(results, own, label, f"s{number}-" if compared else "", n_jobs)
         for number, (results, own, label) in enumerate(zip(all_results, splits, labels, strict=True), start=1)
     ]
     template = template_environment().get_template("report.html.j2")
@@ -104,7 +107,7 @@ def labels_of(all_results: list[Results]) -> list[str]:
     ]
 
 
-def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dict:
+def study(results: Results, splits: SplitScores, label: str, prefix: str, n_jobs: int = 1) -> dict:
     """Collect what the template says of one result; `prefix` keeps ids of the page apart."""
     estimators = list(results.provenance["config"]["estimators"].values())
     records = recorded(results.provenance).values()
@@ -121,7 +124,7 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
         "question": methods.describe_question(results),
         "groups": find(results, splits),
         "caveats": find_caveats(results, splits),
-        "pictures": pictures(results),
+        "pictures": draw_all(all_figures(results), results.folder / "figures", n_jobs),
         "tables": tables_of(results, splits),
         "chance": splits.chance,
         "methods": {
@@ -137,7 +140,7 @@ def study(results: Results, splits: SplitScores, label: str, prefix: str) -> dic
             "many": splits.many,
             "joined": any(source.get("join") for source in results.provenance["config"]["features"].values()),
             "repeated": "r2_corr_c2_median" in results.summary,
-            "several_layers": bool(results.summary.groupby("features")["layer"].nunique().max() > 1),
+            "several_layers": results.several_layers,
             "subjects": "subject" in results.targets,
             "permutations": results.get("above_chance") is not None,
         },
@@ -177,12 +180,6 @@ def glance(splits: SplitScores) -> pd.DataFrame | None:
     """Return the table of the headline, target by feature set and estimator; None where it is too wide to take in."""
     table = details(splits)
     return table if len(table.columns) <= MAX_GLANCE else None
-
-
-def pictures(results: Results) -> list[Picture]:
-    """Draw all figures that a result allows, save them in its folder `figures`, and encode them for the page."""
-    saved = [(figure, figure.save(results.folder / "figures")) for figure in all_figures(results)]
-    return [embed(figure, paths[0].read_bytes()) for figure, paths in saved]
 
 
 def _asset(name: str) -> Markup:

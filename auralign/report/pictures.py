@@ -3,12 +3,15 @@
 import base64
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..figures.saving import FigureOf
 
 # an SVG beyond this many bytes becomes a PNG if that is smaller
 LARGE_SVG = 400_000
 SCREEN_DPI = 300
+# figures from which on several processes are worth their start: it takes as long as four figures
+MANY_FIGURES = 12
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,39 @@ class Picture:
     appendix: bool = False
 
 
+def draw_all(figures: list[FigureOf], folder: Path, n_jobs: int = 1) -> list[Picture]:
+    """Save figures in a folder (`FigureOf.save`) and encode them for the page.
+
+    Parameters
+    ----------
+    figures : list of FigureOf
+    folder : Path
+    n_jobs : int
+        Processes that draw where there are many figures; the bytes are the same with any number.
+    """
+    jobs = [(number, figure, folder) for number, figure in enumerate(figures)]
+    if n_jobs == 1 or len(figures) < MANY_FIGURES:
+        return [_draw(job)[1] for job in jobs]
+    from ..runs.workers import run_unordered  # brings along what starts processes
+
+    found = dict(run_unordered(_draw, jobs, min(n_jobs, len(figures))))
+    return [found[number] for number in range(len(figures))]
+
+
+def _draw(job: tuple[int, FigureOf, Path]) -> tuple[int, Picture]:
+    number, figure, folder = job
+    return number, embed(figure, figure.save(folder)[0].read_bytes())
+
+
 def embed(figure: FigureOf, svg: bytes) -> Picture:
-    """Encode a figure for the page; `svg` is what `figure.svg()` gave when the figure was saved."""
-    light, dark, ending = svg, figure.svg(dark=True), "svg"
+    """Encode a figure for the page, which becomes dark by that; `svg` is what `figure.svg()` gave when it was saved."""
+    light, ending, width = svg, "svg", shown_width(figure)
     if len(svg) > LARGE_SVG:
         pixels = figure.png(SCREEN_DPI)
         if len(pixels) < len(svg):
-            light, dark, ending = pixels, figure.png(SCREEN_DPI, dark=True), "png"
+            light, ending = pixels, "png"
+    figure.turn_dark()
+    dark = figure.svg(dark=True) if ending == "svg" else figure.png(SCREEN_DPI, dark=True)
     return Picture(
         name=figure.name,
         title=figure.title,
@@ -56,7 +85,7 @@ def embed(figure: FigureOf, svg: bytes) -> Picture:
         uri=_uri(light, ending),
         dark_uri=_uri(dark, ending),
         ending=ending,
-        width=shown_width(figure),
+        width=width,
         appendix=figure.appendix,
     )
 

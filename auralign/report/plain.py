@@ -27,12 +27,12 @@ def _of_any(results: Results, question: str) -> str:
 
 def _of_encoding(results: Results, question: str) -> str:
     """Say the headline, and what was recovered of a synthetic result."""
-    splits = SplitScores(results)
+    splits = results.once(SplitScores)
     said = headline(splits)
     sentences = [f"{results.name}: {said.sentence}", *([said.people] if said.people else [])]
     parts = [textwrap.fill(sentence, WIDTH, break_long_words=False, break_on_hyphens=False) for sentence in sentences]
     parts += [f"\n{details_title(splits)}:\n", details(splits).to_string()]
-    recovered = recovery(results)
+    recovered = results.once(recovery)
     if recovered is not None:
         table = recovered[["target", "ceiling", "reached", "expected", "verdict"]]
         parts += ["\nsynthetic responses with known ceilings:\n", table.to_string(index=False, float_format="%.3f")]

@@ -33,7 +33,7 @@ def recovery(results: Results) -> pd.DataFrame | None:
                 "by": f"{one.features}, {one.estimator}",
             }
         )
-        for one in nested_values(results.scores, ["r2_corr"])
+        for one in nested_values(results.chosen, ["r2_corr"])
     ]
     reached = pd.concat(tables, ignore_index=True)
     reached = reached.dropna(subset="reached")

@@ -79,12 +79,12 @@ class SplitScores:
     @cached_property
     def _nested(self) -> dict[tuple[str, str], Nested]:
         metrics = list(dict.fromkeys([self.metric, "r2_corr"]))
-        return {(one.features, one.estimator): one for one in nested_values(self.results.scores, metrics)}
+        return {(one.features, one.estimator): one for one in nested_values(self.results.chosen, metrics)}
 
     @property
     def many(self) -> bool:
         """Whether there are so many targets that only their median is put into sentences."""
-        return self.results.summary["target"].nunique() > MANY_TARGETS
+        return self.results.n_targets > MANY_TARGETS
 
     @property
     def n_subjects(self) -> int:
@@ -147,13 +147,20 @@ class SplitScores:
 
     def by_target(self) -> list[Best]:
         """Return every target, feature set and estimator; nothing where targets are many."""
-        if self.many:
-            return []
-        names = dict.fromkeys(self.results.summary["target"])
-        return [self._best(one, target) for target in names for one in self._nested.values()]
+        return list(self._by_target)
 
     def overall(self) -> list[Best]:
         """Return every feature set and estimator, over all targets."""
+        return list(self._overall)
+
+    @cached_property
+    def _by_target(self) -> list[Best]:
+        if self.many:
+            return []
+        return [self._best(one, target) for target in self.results.targets["target"] for one in self._nested.values()]
+
+    @cached_property
+    def _overall(self) -> list[Best]:
         return [self._best(one, None) for one in self._nested.values()]
 
     def _best(self, one: Nested, target: str | None) -> Best:
@@ -193,7 +200,7 @@ class SplitScores:
     @cached_property
     def of_people(self) -> pd.DataFrame:
         """Score of every feature set, estimator and subject (`nested_by_subject`)."""
-        return nested_by_subject(self.results.scores, self.metric, self.results.targets)
+        return nested_by_subject(self.results.chosen, self.metric, self.results.targets)
 
     @cached_property
     def _means_of_people(self) -> pd.DataFrame:

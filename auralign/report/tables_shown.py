@@ -51,7 +51,7 @@ def _headline(results: Results, splits: SplitScores) -> Shown:
     if choices is not None and "target" in choices and not splits.many:
         own = choices[(choices["metric"] == splits.metric) & (choices["layers"] == "all")]
         table = table.merge(own[[*SET_AND_TARGET, "naive", "gap"]], on=SET_AND_TARGET, how="left")
-    several = results.summary["target"].nunique() > 1
+    several = results.n_targets > 1
     together = "all targets: " + ("median" if splits.many else "mean") + " over targets in every split"
     if splits.over_people:
         together = f"all targets: mean over {splits.n_subjects} subjects and its interval between subjects"
@@ -61,12 +61,12 @@ def _headline(results: Results, splits: SplitScores) -> Shown:
     )
     table["target"] = table["target"].fillna(ALL_TARGETS)
     note += f" {together[0].upper()}{together[1:]}." if several else ""
-    table = with_depth(table, LayerAxis.of(results.summary))
+    table = with_depth(table, LayerAxis.of(results.layer_names))
     return show(table, "best_layers", "Scores behind the headline", "scores.parquet", note, expanded=True)
 
 
 def _recovery(results: Results) -> Shown | None:
-    table = recovery(results)
+    table = results.once(recovery)
     if table is None:
         return None
     note = (
@@ -80,14 +80,14 @@ def _recovery(results: Results) -> Shown | None:
 
 def _summary(results: Results) -> list[Shown]:
     """All rows where they are few; else each target at its best layer, the highest and lowest of them."""
-    summary = with_depth(results.summary, LayerAxis.of(results.summary))
-    if summary["target"].nunique() <= MANY_TARGETS:
+    summary, layers = results.summary, LayerAxis.of(results.layer_names)
+    if results.n_targets <= MANY_TARGETS:
         note = "One row per feature set, layer, target and estimator."
         ends = (f"{results.metric}_median", ["features", "estimator"])
-        return [show(summary, "summary", "All scores", "summary.tsv", note, ends)]
+        return [show(with_depth(summary, layers), "summary", "All scores", "summary.tsv", note, ends)]
     groups = ["features", "estimator", "target"]
     median = f"{results.metric}_median"
-    best = summary.loc[summary.groupby(groups, sort=False)[median].idxmax().dropna()]
+    best = with_depth(summary.loc[summary.groupby(groups, sort=False)[median].idxmax().dropna()], layers)
     note = "Each target at the layer that is best on the test stimuli, which flatters sets with many layers."
     ends = (median, ["features", "estimator"])
     shown = show(best, "targets", "Targets", "summary.tsv", note, ends)
@@ -97,7 +97,7 @@ def _summary(results: Results) -> list[Shown]:
 def _layers(results: Results) -> list[Shown]:
     by_layer = ("score", ["features", "estimator", "metric"])
     by_region = ("score", [*by_layer[1], "region"])
-    shown, layers = [], LayerAxis.of(results.summary)
+    shown, layers = [], LayerAxis.of(results.layer_names)
     for key, title, note, ends in (
         ("layers", "Layers", "Over all targets, one row per feature set, estimator, layer and score.", by_layer),
         ("regions", "Regions", "The same inside each region.", by_region),
@@ -131,7 +131,7 @@ def _comparisons(results: Results) -> Shown:
 
 
 def _rest(results: Results) -> list[Shown]:
-    shown, layers = [], LayerAxis.of(results.summary)
+    shown, layers = [], LayerAxis.of(results.layer_names)
     for key, title, ends in (
         ("hypotheses", "Hypotheses", ("estimate", ["hypothesis"])),
         ("unique_variance", "Unique variance", ("unique", ["features", "without", "estimator"])),

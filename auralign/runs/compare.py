@@ -3,8 +3,9 @@
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -18,13 +19,17 @@ from ..questions.block import Block, compute_block
 from ..questions.measures import FILE as MEASURES
 from ..questions.measures import SCHEMA
 from ..questions.question import QUESTIONS, Place, Plan, Question, get_question, questions_of
-from .making import Made, make_tables, write_measures
+from .making import Made, Tables, make_tables, write_measures
 from .provenance import describe, describe_tables
 from .scratch import owned_folder
-from .workers import run_unordered
+from .workers import Workers, open_workers
 
 BLOCKS = ".blocks"
 PROVENANCE = "provenance.json"
+# processes that are started before it is known how many blocks there are
+START_EARLY = 4
+# progress is the share of the estimated time, not of the blocks
+BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
 
 
 def run_comparison(
@@ -34,7 +39,7 @@ def run_comparison(
     force: bool = False,
     scheduler: str | None = None,
     config_file: Path | None = None,
-) -> dict[str, pd.DataFrame]:
+) -> Mapping[str, pd.DataFrame]:
     """Run a comparison into a folder and return its tables.
 
     Blocks that an earlier run finished are kept: a block's file is named by a hash of the numbers and settings that
@@ -56,8 +61,9 @@ def run_comparison(
 
     Returns
     -------
-    dict of str to DataFrame
-        By the name of their file without ending (of encoding `scores`, `summary`, `comparisons`, ...).
+    mapping of str to DataFrame
+        By the name of their file without ending (of encoding `scores`, `summary`, `comparisons`, ...). Large ones are
+        read when they are asked for.
 
     Raises
     ------
@@ -67,19 +73,25 @@ def run_comparison(
     _make_writable(out)
     _make_writable(out / BLOCKS)
     # beside the blocks and not in a temporary folder: the workers of a cluster open these arrays by their path
-    with _explained(out), owned_folder(out / BLOCKS) as scratch:
-        asked = questions_of(config)
+    asked = questions_of(config)
+    with _explained(out), owned_folder(out / BLOCKS) as scratch, _workers(config, asked, n_jobs, scheduler) as workers:
+        if force or not any((out / BLOCKS).glob("*.parquet")):
+            workers.start(min(n_jobs, START_EARLY))  # they import what they need while the study is read
         study = load_study(config, scratch, any(question.needs_categories(config) for question in asked))
-        place = Place((out / BLOCKS).absolute(), scratch.absolute())
+        place = Place((out / BLOCKS).absolute(), scratch.absolute(), config.memory_per_worker)
         config, plans = _plan(config, asked, study, place)
         warnings = study.warnings + [warning for plan in plans.values() for warning in plan.warnings]
         for notice in [*_replaced(config, out), *warnings]:
             print(notice)
         blocks = [block for plan in plans.values() for block in plan.blocks]
-        missing = [block for block in blocks if force or not block.is_done]
+        if force:
+            for block in blocks:
+                block.forget()
+        missing = [block for block in blocks if not block.is_done]
         if len(missing) < len(blocks):
             print(f"{len(blocks) - len(missing)} of {len(blocks)} blocks are there from an earlier run")
-        _compute(config.name, missing, n_jobs, scheduler or config.scheduler)
+        _compute(config.name, missing, workers)
+        workers.stop()  # tables are made in this process, and need the memory
         made = make_tables(plans)
         write_measures(plans, made, scratch / MEASURES)
         for warning in made.warnings:
@@ -101,7 +113,7 @@ def run_comparison(
         )
         write_text_atomically(json.dumps(provenance, indent=2), out / PROVENANCE)
         made.raise_failures(out)
-    return made.tables
+    return Tables(made.tables, {name: out / made.file_of(name) for name in made.tables})
 
 
 @contextmanager
@@ -155,14 +167,39 @@ def _plan(
     return config, plans
 
 
-def _compute(name: str, blocks: list[Block], n_jobs: int, scheduler: str | None) -> None:
+def _workers(
+    config: Comparison, asked: list[Question], n_jobs: int, scheduler: str | None
+) -> AbstractContextManager[Workers]:
+    modules = [module for question in asked for module in question.modules]
+    return open_workers(n_jobs, scheduler or config.scheduler, config.worker_retries, modules)
+
+
+def _compute(name: str, blocks: list[Block], workers: Workers) -> None:
     if not blocks:
         return
     # slow blocks first, so that no process is left alone with one at the end
     ordered = sorted(blocks, key=lambda block: -block.cost)
-    with tqdm(total=len(ordered), desc=name, unit="block") as progress:
-        for _ in run_unordered(compute_block, ordered, min(n_jobs, len(ordered)), scheduler):
-            progress.update()
+    totals: Counter[str] = Counter()
+    for block in blocks:
+        totals[block.unit] += block.size
+    done: Counter[str] = Counter()
+    with tqdm(total=sum(map(_microseconds, blocks)), desc=name, bar_format=BAR, smoothing=0) as progress:
+        for cost, size, unit in workers.run(_computed, ordered):
+            done[unit] += size
+            progress.set_postfix_str(", ".join(f"{done[u]:,} of {n:,} {u}" for u, n in totals.items()), refresh=False)
+            progress.update(cost)
+
+
+def _computed(block: Block) -> tuple[int, int, str]:
+    """Compute a block unless it is done, as one whose worker was lost after its end; say what of the work it was."""
+    if not block.is_done:
+        compute_block(block)
+    return _microseconds(block), block.size, block.unit
+
+
+def _microseconds(block: Block) -> int:
+    """Round the estimated time, so that the sums of progress are exact."""
+    return max(1, round(1e6 * block.cost))
 
 
 def _write(made: Made, out: Path, scratch: Path) -> None:
@@ -175,7 +212,10 @@ def _write(made: Made, out: Path, scratch: Path) -> None:
     for name in (PROVENANCE, MEASURES):
         (out / name).unlink(missing_ok=True)
     for name, table in made.tables.items():
-        write_atomically(table, out / made.file_of(name))
+        if isinstance(table, Path):
+            os.replace(table, out / made.file_of(name))
+        else:
+            write_atomically(table, out / made.file_of(name))
     if MEASURES in files:
         os.replace(scratch / MEASURES, out / MEASURES)
     for question in map(get_question, QUESTIONS):
@@ -186,8 +226,3 @@ def _write(made: Made, out: Path, scratch: Path) -> None:
 
 def _features_metadata(study: Study) -> dict[str, dict]:
     return {name: next(iter(layers.values())).metadata for name, layers in study.features.items()}
-
-
-def available_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

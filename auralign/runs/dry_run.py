@@ -4,6 +4,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from ..inputs.arrays import store_array
 from ..inputs.study import load_study
 from ..questions.block import compute_block
 from ..questions.encoding.blocks import Job
-from ..questions.encoding.engines import check_inner_folds
-from ..questions.encoding.options import settle_metric
-from ..questions.encoding.plan import Planned, plan_blocks
-from ..questions.question import questions_of
+from ..questions.encoding.ceiling_blocks import CeilingBlock
+from ..questions.encoding.chance_blocks import ChanceBlock
+from ..questions.encoding.plan import EncodingPlan, Planned
+from ..questions.question import Place, questions_of
 from ..wording import counted, duration, size
 from .compare import BLOCKS
 
@@ -29,7 +30,7 @@ MEASURED_TARGETS = 64
 
 @dataclass(frozen=True)
 class Part:
-    """The blocks of one feature set and one estimator.
+    """The blocks of one feature set and one estimator, or those of no single layer (noise ceilings, above_chance).
 
     Attributes
     ----------
@@ -122,13 +123,15 @@ def dry_run_of(config: Comparison, out: Path, n_jobs: int = 1, force: bool = Fal
     with tempfile.TemporaryDirectory(prefix="auralign-") as folder:
         scratch = Path(folder)
         study = load_study(config, scratch, config.needs_categories)
-        check_inner_folds(config.estimators, study.splits, study.groups)
-        settled = settle_metric(config, study.targets.sizes["repetition"] > 1)
+        plan = EncodingPlan(config, study, Place((out / BLOCKS).absolute(), scratch, config.memory_per_worker))
         groups: dict[tuple[str, str], list[Planned]] = {}
-        for planned in plan_blocks(settled, study, (out / BLOCKS).absolute(), scratch):
+        for planned in plan.planned:
             groups.setdefault((planned.features, planned.estimator), []).append(planned)
         array_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
         parts, measured = _parts(groups, scratch, force)
+        parts += _others("noise ceilings", "", plan.ceilings, scratch, force)
+        for tested in plan.tested:
+            parts += _others(f"above_chance {tested.features}", tested.estimator, tested.blocks, scratch, force)
     return DryRun(
         name=config.name,
         out=out,
@@ -178,6 +181,25 @@ def _parts(groups: dict[tuple[str, str], list[Planned]], scratch: Path, force: b
     return [found[pair] for pair in groups], bool(rates)
 
 
+def _others(
+    what: str, estimator: str, blocks: Sequence[CeilingBlock | ChanceBlock], scratch: Path, force: bool
+) -> list[Part]:
+    """Estimate blocks that are of no single layer, one of which is measured."""
+    missing = [block for block in blocks if force or not block.is_done]
+    if not blocks:
+        return []
+    seconds = n_bytes = 0.0
+    if missing:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            started = time.perf_counter()
+            compute_block(replace(missing[0], folder=Path(folder), scratch=Path(folder)))
+            share = sum(block.cost for block in missing) / missing[0].cost
+            seconds = share * (time.perf_counter() - started)
+            n_bytes = share * sum(path.stat().st_size for path in Path(folder).iterdir())
+    done = len(blocks) - len(missing)
+    return [Part(what, estimator, 0, len(blocks), done, 0, seconds, n_bytes, True)]
+
+
 def _measure(job: Job, scratch: Path) -> tuple[float, float]:
     """Compute one split of a block: seconds and bytes of the whole block."""
     n_targets, times = _targets(job), float(len(job.splits))
@@ -219,14 +241,15 @@ def describe_dry_run(run: DryRun) -> str:
         *run.warnings,
         "",
     ]
-    width = max(len(f"{part.features} {part.estimator}") for part in run.parts)
-    for part in run.parts:
-        cut = "" if part.blocks == part.layers else f" in {counted(part.blocks, 'block')}"
+    labels = [f"{part.features} {part.estimator}".rstrip() for part in run.parts]
+    width = max(map(len, labels))
+    for label, part in zip(labels, run.parts, strict=True):
+        count = counted(part.layers or part.blocks, "layer" if part.layers else "block")
+        cut = f" in {counted(part.blocks, 'block')}" if part.layers not in (0, part.blocks) else ""
         there = f", {part.done} there already" if part.done else ""
         how = "" if part.blocks == part.done else f": about {duration(part.seconds)} of one process"
         how += "" if part.is_measured or part.blocks == part.done else " (by its size)"
-        label = f"{part.features} {part.estimator}"
-        lines.append(f"  {label:{width}s}  {counted(part.layers, 'layer')}{cut}{there}{how}")
+        lines.append(f"  {label:{width}s}  {count}{cut}{there}{how}")
     lines += ["", f"to compute: {run.missing} of {counted(total, 'block')}"]
     if not run.missing:
         return "\n".join([*lines, "time: seconds, only tables and tests are made again"])

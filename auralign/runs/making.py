@@ -1,6 +1,6 @@
 """Tables and measures of the questions of a run: each made by itself, so that one that fails loses no other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from ..questions.measures import FILE as MEASURES
 from ..questions.measures import check_measures, open_measures
 from ..questions.question import Plan, Question
 from ..wording import counted
+from .result_tables import read_table
 
 T = TypeVar("T")
 
@@ -22,15 +23,15 @@ class Made:
 
     Attributes
     ----------
-    tables : dict of str to DataFrame
-        By name.
+    tables : dict of str to DataFrame or Path
+        By name; the path of a file where it was too large to be held.
     warnings : list of str
         On what the results show, and which tables are missing.
     failures : dict of str to Exception
         By file.
     """
 
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame | Path] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
     _files: dict[str, str] = field(default_factory=dict)
@@ -76,6 +77,28 @@ class Made:
         raise type(first)(
             f"{out}: {counted(len(self.failures), 'table')} could not be made; all others are written.\n  {named}"
         ) from first
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """The tables of a run, by name; those that were too large to be held are read when they are asked for."""
+
+    def __init__(self, made: Mapping[str, pd.DataFrame | Path], files: Mapping[str, Path]) -> None:
+        self._made, self._files = dict(made), files
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return a table; DataError where its file cannot be read any more."""
+        table = self._made[name]
+        if isinstance(table, Path):
+            table = self._made[name] = read_table(self._files[name])
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        """Count the tables."""
+        return len(self._made)
 
 
 def make_tables(plans: dict[Question, Plan]) -> Made:

@@ -2,26 +2,29 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from ..analysis.chosen import ChosenScores
+from ..analysis.estimator_pairs import paired_differences
+from ..analysis.fits import fits_table
+from ..analysis.score_arrays import Scores, as_scores
 from ..errors import DataError
-from ..files.text_tables import open_text
+from ..estimators.record import recorded
 from ..questions import measures as long_table
 from ..questions.question import TableFile, get_question
 from ..scoring.metrics import primary_metric
 from .provenance import refuse_unknown
+from .result_tables import check_columns, read_table, refuse_missing, tables_of
 
-# names are text whatever they look like: NA and 001 are names
-TEXT = (
-    "target", "features", "estimator", "layer_name", "a", "b", "without", "adds", "region", "region_of", "roi", "hemi",
-    "metric", "layers", "across", "stimulus", "stimuli",
-)  # fmt: skip
+T = TypeVar("T")
+
 # columns of the summary that are results, not metadata of the target; so are those that end in _median or _sd
 RESULT_COLUMNS = ("features", "layer", "layer_name", "estimator", "r2_corr_half_split", "n_splits")
 # markers whose features are acoustics, the baselines of every network
@@ -42,6 +45,7 @@ class Results:
     folder: Path
     provenance: dict
     _read: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    _made: dict[Callable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """Say in one line what the results are of."""
@@ -70,11 +74,10 @@ class Results:
         if "encoding" not in self.questions:
             studied = [("feature sets", len(self.features)), ("questions", len(self.questions))]
             return [*studied, ("stimuli", len(provenance.get("stimuli", [])))]
-        summary = self.summary
         return [
             ("feature sets", len(self.features)),
-            ("layers", len(summary[["features", "layer"]].drop_duplicates())),
-            ("targets", summary["target"].nunique()),
+            ("layers", len(self.layer_names)),
+            ("targets", self.n_targets),
             ("estimators", len(self.estimators)),
             ("splits", len(provenance["splits"])),
             ("stimuli", len(provenance.get("stimuli", []))),
@@ -101,7 +104,7 @@ class Results:
         if table not in self._read:
             if not path.exists():
                 return None
-            self._read[table] = _read_table(path)
+            self._read[table] = read_table(path)
         return self._read[table]
 
     def need(self, table: str) -> pd.DataFrame:
@@ -119,6 +122,12 @@ class Results:
                 "auralign run <config>"
             )
         return found
+
+    def once(self, make: Callable[["Results"], T]) -> T:
+        """Return what a function makes of these results; it is called the first time alone."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
 
     def _path(self, table: str) -> Path:
         if table not in self._tables:
@@ -150,7 +159,7 @@ class Results:
         older = [(name, get_question(name).older_measures(self.get)) for name in self.questions]
         found = [(name, *of_question) for name, of_question in older if of_question is not None]
         if not found:
-            _refuse_missing(path, self.folder)
+            refuse_missing(path, self.folder)
         with tempfile.TemporaryDirectory(prefix="auralign-measures-") as folder:
             made = Path(folder) / long_table.FILE
             with long_table.open_measures(made, {dim for _, dims, _ in found for dim in dims}) as file:
@@ -199,7 +208,49 @@ class Results:
         """Level of the intervals: 1 - fdr."""
         return 1.0 - self.provenance["config"]["fdr"]
 
+    @cached_property
+    def chosen(self) -> Scores:
+        """Scores of which those at layers chosen by `r2_dev` are known: of nested.parquet, else all scores."""
+        if self._is_compact("nested"):
+            return ChosenScores(self.need("nested"), self.layer_names)
+        return as_scores(self.scores)
+
+    @cached_property
+    def fits(self) -> pd.DataFrame:
+        """What the fits chose, counted (`analysis.fits.count_fits`): fits.parquet, else made of the scores."""
+        if self._is_compact("fits"):
+            return self.need("fits")
+        return fits_table(self.scores, {name: record.alphas for name, record in recorded(self.provenance).items()})
+
+    def differences(self, a: str, b: str) -> pd.DataFrame:
+        """Return differences of two estimators in the primary metric (`analysis.estimator_pairs.differences_of`)."""
+        if self._is_compact("estimator_differences"):
+            table = self.need("estimator_differences")
+            own = table[(table["a"] == a) & (table["b"] == b) & (table["metric"] == self.metric)]
+            if len(own):
+                return own
+        return paired_differences(self.scores, a, b, self.metric)
+
+    def _is_compact(self, table: str) -> bool:
+        """Whether a table that is made of the scores is there. Scores that are in memory are as good."""
+        return "scores" not in self._read and (table in self._read or self._path(table).exists())
+
+    @cached_property
+    def layer_names(self) -> pd.DataFrame:
+        """Every layer of every feature set, one row each: `features`, `layer`, `layer_name`."""
+        return self.summary[["features", "layer", "layer_name"]].drop_duplicates(["features", "layer"])
+
     @property
+    def several_layers(self) -> bool:
+        """Whether a feature set has more than one layer, so that there is a choice."""
+        return bool(self.layer_names["features"].duplicated().any())
+
+    @property
+    def n_targets(self) -> int:
+        """How many targets there are."""
+        return len(self.targets)
+
+    @cached_property
     def targets(self) -> pd.DataFrame:
         """What is known of every target, one row each: `target` and its metadata."""
         kept = [c for c in self.summary if c not in RESULT_COLUMNS and not c.endswith(("_median", "_sd"))]
@@ -253,12 +304,12 @@ def read_results(folder: Path | str) -> Results:
     tables = tables_of(results.questions)
     for table in tables.values():
         if table.always:
-            _refuse_missing(folder / table.file, folder)
+            refuse_missing(folder / table.file, folder)
     if (folder / long_table.FILE).exists():
         long_table.schema_of(folder / long_table.FILE)
     for table in tables.values():
         if (folder / table.file).exists():
-            _check_columns(folder / table.file, table)
+            check_columns(folder / table.file, table)
     for name, table in tables.items():
         if table.always:
             results.need(name)
@@ -270,8 +321,8 @@ def _read_provenance(folder: Path) -> dict:
     # a folder without tables is told by the first of them that is looked for
     for table in tables_of(["encoding"]).values():
         if table.always and not path.exists():
-            _refuse_missing(folder / table.file, folder)
-    _refuse_missing(path, folder)
+            refuse_missing(folder / table.file, folder)
+    refuse_missing(path, folder)
     try:
         provenance = json.loads(path.read_text(encoding="utf-8"))
         refuse_unknown(path, provenance)
@@ -285,48 +336,7 @@ def _read_provenance(folder: Path) -> dict:
     return provenance
 
 
-def tables_of(questions: list[str]) -> dict[str, TableFile]:
-    """Return the tables that results of some questions may have, by name."""
-    return {name: table for question in questions for name, table in get_question(question).tables.items()}
-
-
 def _first(names: list[str], most: int = 12) -> str:
     """Join names; of many the first ones and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _refuse_missing(path: Path, folder: Path) -> None:
-    if not path.exists():
-        raise DataError(
-            f"{path}: the file is missing, so {folder} is not a finished result. Make it with: auralign run <config>"
-        )
-
-
-def _check_columns(path: Path, table: TableFile) -> None:
-    """Refuse a table that is not of this version, by its header alone."""
-    try:
-        held = pq.read_schema(path).names if path.suffix == ".parquet" else _header(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error
-    absent = [column for column in table.columns.split() if column not in held]
-    if absent:
-        raise DataError(
-            f"{path}: the column {absent[0]!r} is missing; there are {held[:12]}. Run the comparison again with this "
-            "version."
-        )
-
-
-def _header(path: Path) -> list[str]:
-    with open(path, encoding="utf-8") as file:
-        return file.readline().rstrip("\n").split("\t")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        text = dict.fromkeys((name for name in _header(path) if name in TEXT), str)
-        return open_text(path).frame(dtype=text, keep_default_na=False, na_values=[""]).reset_index(drop=True)
-    except (OSError, ValueError, DataError) as error:
-        raise DataError(f"{path}: the file cannot be read ({error}). Run the comparison again.") from error

@@ -1,74 +1,136 @@
-"""Where the blocks of a comparison are computed: processes of this machine, or a dask cluster."""
+"""Where the jobs of a run are computed: in this process, in others of this machine, or by a dask cluster."""
+
+from __future__ import annotations
 
 import contextlib
-import os
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
-from joblib import Parallel, delayed, parallel_config
-
-from ..errors import AuralignError
+from ..errors import AuralignError, WorkerLost
+from ..wording import counted
+from .processes import Processes
 
 CONNECT_TIMEOUT = "20s"
-# seconds between two looks at whether the parent process is there
-PARENT_INTERVAL = 0.2
+# how often a job is tried again whose process was lost, if nobody says
+RETRIES = 3
 
 
-def run_unordered(
-    function: Callable[[Any], Any], jobs: Iterable[Any], n_jobs: int, scheduler: str | None = None
-) -> Iterator[Any]:
-    """Call `function(job)` for every job, several at a time, and yield results as they come.
+class Workers(Protocol):
+    """What computes jobs, for as long as a run takes: asked as often as need be, and started once."""
 
-    Processes of this machine end with this one, however it ends; workers of a cluster live on.
+    def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        """Yield `function(job)` of every job as it comes, several at a time.
+
+        Raises
+        ------
+        WorkerLost
+            The process of a job was lost, and that of every further try.
+        Exception
+            What a call raised.
+        """
+
+    def start(self, n_processes: int) -> None:
+        """Start so many processes already now, in the background, where there are any to start."""
+
+    def stop(self) -> None:
+        """End the processes, whose memory others need; a later `run` starts them again."""
+
+
+@contextlib.contextmanager
+def open_workers(
+    n_jobs: int, scheduler: str | None = None, retries: int = RETRIES, modules: Sequence[str] = ()
+) -> Iterator[Workers]:
+    """Give what computes the jobs of a run; processes of this machine end afterwards, those of a cluster live on.
 
     Parameters
     ----------
-    function : callable
-    jobs : iterable
     n_jobs : int
-        Processes of this machine; of a cluster all workers are used.
+        Processes of this machine, 1: this one; of a cluster all workers are used.
     scheduler : str or None
         Address of a dask scheduler (`tcp://host:8786`), or the path of its scheduler file. The workers must see the
         results folder under the same path (a shared file system) and have this environment.
+    retries : int
+        How often a job is tried again whose process was lost.
+    modules : sequence of str
+        What the jobs import, which processes of this machine do when they start.
 
     Raises
     ------
     AuralignError
         dask is not installed, or no scheduler answers.
     """
-    with contextlib.ExitStack() as stack:
-        if scheduler is not None:
-            stack.enter_context(_connected(scheduler))
-            stack.enter_context(parallel_config(backend="dask"))
-            n_jobs = -1
-        else:
-            function = partial(_call_while_parent_lives, function, os.getpid())
-        yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(delayed(function)(job) for job in jobs)
+    if scheduler is not None:
+        with _connected(scheduler) as client:
+            yield _Cluster(client, retries)
+    elif n_jobs > 1:
+        with Processes(n_jobs, retries, modules) as processes:
+            yield processes
+    else:
+        yield _Here()
 
 
-def _call_while_parent_lives(function: Callable[[Any], Any], parent: int, job: Any) -> Any:
-    """Call `function(job)` in a process that ends as soon as its parent has ended, killed or not."""
-    if os.getpid() != parent:
-        _end_with(parent)
-    return function(job)
+def run_unordered(
+    function: Callable[[Any], Any], jobs: Iterable[Any], n_jobs: int, scheduler: str | None = None
+) -> Iterator[Any]:
+    """Call `function(job)` for every job by workers of its own, and yield results as they come; see `open_workers`."""
+    with open_workers(n_jobs, scheduler) as workers:
+        yield from workers.run(function, jobs)
 
 
-@cache
-def _end_with(parent: int) -> None:
-    """Start to watch the parent process, once per process: a process whose parent has ended gets another one.
+class _Here:
+    """This process."""
 
-    Nothing would be saved by going on: finished blocks are in their files, and nobody collects the others.
-    """
+    def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        return map(function, jobs)
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_INTERVAL)
-        os._exit(1)  # from a thread, whatever the main one computes
+    def start(self, n_processes: int) -> None:
+        """Nothing is started."""
 
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+    def stop(self) -> None:
+        """Nothing ends."""
+
+
+class _Cluster:
+    """The workers of a dask cluster: every job is a task of its scheduler, which gives a lost one to another worker."""
+
+    def __init__(self, client: Any, retries: int) -> None:
+        self._client = client
+        # the scheduler counts the workers that were lost with a task, and gives it up when there are more than these
+        client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", retries))
+        if not client.scheduler_info()["workers"]:
+            print("scheduler: there are no workers yet; the blocks wait for them")
+
+    def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        from distributed import KilledWorker, as_completed
+
+        # impure: a task is new in every run, whatever the scheduler remembers
+        of_future = {self._client.submit(function, job, pure=False): job for job in jobs}
+        try:
+            for future in as_completed(list(of_future)):
+                job = of_future.pop(future)
+                try:
+                    yield future.result()
+                except KilledWorker as error:
+                    raise _lost(job, error) from None
+                finally:
+                    future.release()
+        finally:
+            self._client.cancel(list(of_future))
+
+    def start(self, n_processes: int) -> None:
+        """The workers are there already, or come when their cluster starts them."""
+
+    def stop(self) -> None:
+        """The workers are others' as well."""
+
+
+def _lost(job: Any, error: Any) -> WorkerLost:
+    times = counted(error.allowed_failures + 1, "time")
+    return WorkerLost(
+        f"{getattr(job, 'label', job)}: the worker that had it was lost {times}, at last {error.last_worker.address}, "
+        "whose log may say why. What is finished is kept: run the same command again with less memory for each worker "
+        "(--memory-per-worker), or with larger workers."
+    )
 
 
 def _connected(scheduler: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from ...inputs.arrays import StoredArray
 from ..block import Block
 from ..preparation import Preparation, Split, joined_bands
 from .layer import SCORES, encode_layer
+from .memory import demand
+from .parts import fit_seconds
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
@@ -44,6 +47,8 @@ class Job(Block):
         What the block is of, for messages.
     groups : ndarray of int, shape (n_stimuli,), or None
         Code of the group of every stimulus, where splits and inner folds keep groups together.
+    memory : int or None
+        That the process which computes it may take, bytes.
     code : str
         `code_version` of the process that planned the block; found where it is not given.
     """
@@ -59,7 +64,10 @@ class Job(Block):
     scratch: Path
     label: str
     groups: np.ndarray | None = None
+    memory: int | None = None
     code: str = ""
+
+    unit = "targets x layers"
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -73,8 +81,47 @@ class Job(Block):
 
     @property
     def cost(self) -> float:
-        """Sparse estimators take longest."""
-        return 2.0 if self.is_sparse else 1.0
+        """As its fits are estimated to take."""
+        n_values = len(self.splits[0][0]) * self._n_units
+        return self.size * len(self.splits) * self._n_columns * fit_seconds(self.estimator, self.engine, n_values)
+
+    @property
+    def size(self) -> int:
+        """Its targets."""
+        return self.part.stop - self.part.start
+
+    @cached_property
+    def _n_units(self) -> int:
+        return sum(band.shape[1] for band in self.bands)
+
+    @cached_property
+    def _n_columns(self) -> int:
+        """Responses of a target that are fitted: the mean, and where there are several repetitions each of them."""
+        n_repetitions = self.responses.shape[2]
+        return 1 + n_repetitions if n_repetitions > 1 else 1
+
+    @property
+    def at_once(self) -> int:
+        """Targets that are fitted at a time, so many as the memory allows.
+
+        Raises
+        ------
+        ConfigError
+            It allows none.
+        """
+        can = abilities(self.estimator)
+        development, test = (max(map(len, parts)) for parts in zip(*self.splits, strict=True))
+        needs = demand(
+            len(self.responses.rows),
+            development,
+            test,
+            len(self.splits),
+            self._n_columns,
+            self._n_units,
+            self.estimator.n_inner_folds,
+            can.sparse,
+        )
+        return needs.at_once(self.memory, self.size, can.joint, self.label)
 
     @property
     def is_sparse(self) -> bool:
@@ -85,7 +132,9 @@ class Job(Block):
         """Compute the tables of `EncodedLayer`."""
         x = joined_bands([band.load() for band in self.bands])
         y = self.responses.load(self.part)
-        layer = encode_layer(x, y, self.splits, self.estimator, self.engine, self.preparation, self.groups)
+        layer = encode_layer(
+            x, y, self.splits, self.estimator, self.engine, self.preparation, self.groups, at_once=self.at_once
+        )
         tables = {"scores": layer.scores} | ({"selected": layer.selected} if self.is_sparse else {})
         # positions among all targets
         return {name: table.assign(target=table["target"] + self.part.start) for name, table in tables.items()}

@@ -51,15 +51,22 @@ class CeilingBlock(Block):
     label: str
     code: str = ""
 
+    unit = "noise ceilings"
+
     @property
     def holds(self) -> dict[str, tuple[str, ...]]:
         """The ceilings, one row per target."""
         return {"ceilings": ceiling_columns(self.options)}
 
     @property
+    def size(self) -> int:
+        """Its targets."""
+        return self.part.stop - self.part.start
+
+    @property
     def cost(self) -> float:
-        """Less than any fit, so that they fill the gaps at the end."""
-        return 0.1
+        """Less than the fits of as many targets, so that they fill the gaps at the end."""
+        return 1e-5 * self.size
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Compute the ceilings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,6 +20,7 @@ from ...inputs.repetitions import mean_response
 from ..block import Block
 from ..preparation import Preparation, Split, joined_bands
 from .engines import run_multitarget
+from .parts import fit_seconds
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
@@ -72,6 +73,8 @@ class ChanceBlock(Block):
     groups: np.ndarray | None = None
     code: str = ""
 
+    unit = "targets tested"
+
     @property
     def roots(self) -> tuple[str, ...]:
         """This module, and the estimator's."""
@@ -84,8 +87,16 @@ class ChanceBlock(Block):
 
     @property
     def cost(self) -> float:
-        """More than a ridge of one layer: a thousand permutations are a thousand times its columns."""
-        return 1.5
+        """That of a ridge whose targets are the responses and all permutations of them, layer by layer."""
+        n_columns = self.size * (1 + self.settings.n_permutations)
+        n_units = sum(band.shape[1] for bands in self.layers for band in bands)
+        n_values = len(self.splits[0][0]) * n_units
+        return n_columns * len(self.splits) * fit_seconds(self.estimator, "multitarget", n_values)
+
+    @property
+    def size(self) -> int:
+        """Its targets."""
+        return self.part.stop - self.part.start
 
     def compute(self) -> dict[str, pd.DataFrame]:
         """Fit the responses and all permutations of them."""
@@ -118,7 +129,9 @@ class Tested:
     blocks: list[ChanceBlock]
 
 
-def plan_chance(settings: AboveChance | None, planned: Iterable[Planned], categories: list[str] | None) -> list[Tested]:
+def plan_chance(
+    settings: AboveChance | None, planned: Iterable[Planned], categories: Sequence[str] | None
+) -> list[Tested]:
     """Plan the permutation test of every feature set and ridge whose scores are planned.
 
     Parameters

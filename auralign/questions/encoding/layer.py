@@ -17,7 +17,7 @@ from ...inputs.repetitions import effective_repetitions, mean_response, predict_
 from ...scoring.ceilings import noise_corrected
 from ..preparation import Preparation, Split
 from .engines import ENGINES, SplitResult, inner_cv, run_repetitions
-from .parts import TARGETS_TOGETHER
+from .parts import TARGETS_TOGETHER, in_order
 
 if TYPE_CHECKING:
     from ...estimators.options import EstimatorOptions
@@ -57,6 +57,7 @@ def encode_layer(
     preparation: Preparation,
     groups: np.ndarray | None = None,
     keep_predictions: bool = False,
+    at_once: int | None = None,
 ) -> EncodedLayer:
     """Fit and score one layer on every split, some targets at a time.
 
@@ -74,6 +75,8 @@ def encode_layer(
     groups : ndarray of int, shape (n_stimuli,), optional
         Code of the group of every stimulus, which inner folds keep together.
     keep_predictions : bool
+    at_once : int, optional
+        Most targets that are fitted at a time, which bounds the memory; joint estimators fit all of them.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def encode_layer(
         The layer cannot be fitted.
     """
     n_targets = y.shape[1]
-    at_once = n_targets if abilities(estimator).joint else TARGETS_TOGETHER
+    at_once = n_targets if abilities(estimator).joint else min(at_once or TARGETS_TOGETHER, TARGETS_TOGETHER)
     predictions: list[list[np.ndarray]] = [[] for _ in splits]
     scores, selected = [], []
     for start in range(0, n_targets, at_once):
@@ -96,9 +99,11 @@ def encode_layer(
                 ]
             if keep_predictions:
                 predictions[number].append(result.prediction)
+    tables = pd.concat(scores, ignore_index=True), _selected(selected)
+    if at_once < min(n_targets, TARGETS_TOGETHER):
+        tables = in_order(tables[0]), in_order(tables[1])  # as if they had been fitted together
     return EncodedLayer(
-        scores=pd.concat(scores, ignore_index=True),
-        selected=_selected(selected),
+        *tables,
         predictions=[np.concatenate(parts, axis=1) for parts in predictions] if keep_predictions else None,
     )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -96,14 +97,17 @@ def of_chance(table: pd.DataFrame, dims: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_tables(
-    tables: Mapping[str, pd.DataFrame | None], blocks: Iterator[pd.DataFrame], targets: pd.DataFrame, dims: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame | Path | None],
+    blocks: Iterator[pd.DataFrame],
+    targets: pd.DataFrame,
+    dims: pd.DataFrame,
 ) -> Iterator[pd.DataFrame]:
     """Yield the measures of all blocks, then those of the tables that there are."""
     yield from blocks
     if "noise_ceiling" in targets:
         yield of_ceilings(targets, dims)
     chance = tables.get("above_chance")
-    if chance is not None and len(chance):
+    if isinstance(chance, pd.DataFrame) and len(chance):
         yield of_chance(chance, dims)
 
 

@@ -24,8 +24,9 @@ PART_TARGETS = 4096
 PART_SECONDS = {"multitarget": 3.0, "julearn": 0.5}
 # of a layer whose targets are solved by themselves, at most: each part is a file
 MOST_PARTS = 64
-# s of one fit, measured: julearn's own work, and that of a lasso with five inner folds on 83 stimuli x 768 units
-JULEARN_FIT, SPARSE_FIT = 0.03, 0.024 / (83 * 768)
+# s of one fit, measured on 83 stimuli x 768 units: julearn's own work, and for every number in the features that of a
+# lasso with five inner folds, and of one of thousands of targets that share a decomposition (ridge)
+JULEARN_FIT, SPARSE_FIT, SHARED_FIT = 0.03, 0.024 / (83 * 768), 1e-5 / (83 * 768)
 
 
 def target_parts(
@@ -56,15 +57,22 @@ def target_parts(
         return [slice(0, n_targets)]
     most = PART_TARGETS
     if engine == "julearn" or can.by_target:
-        fit = (JULEARN_FIT if engine == "julearn" else 0.0) + (SPARSE_FIT * n_values if can.by_target else 0.0)
-        n_parts = min(max(n_targets * n_fits * fit / PART_SECONDS[engine], 1.0), MOST_PARTS)
-        most = min(max(math.ceil(n_targets / n_parts), 1), PART_TARGETS)
+        seconds = n_targets * n_fits * fit_seconds(estimator, engine, n_values)
+        n_parts = min(max(seconds / PART_SECONDS[engine], 1.0), MOST_PARTS)
+        most = min(math.ceil(n_targets / n_parts), PART_TARGETS)
     parts = []
     for start in range(0, n_targets, TARGETS_TOGETHER):
         own = min(TARGETS_TOGETHER, n_targets - start)
         bounds = start + np.linspace(0, own, math.ceil(own / most) + 1).round().astype(int)
         parts += [slice(int(low), int(high)) for low, high in pairwise(bounds)]
     return parts
+
+
+def fit_seconds(estimator: EstimatorOptions, engine: str, n_values: int) -> float:
+    """Say about how long one fit takes, s; `engine` and `n_values` as of `target_parts`."""
+    can = abilities(estimator)
+    of_values = SPARSE_FIT if can.by_target or can.sparse else SHARED_FIT
+    return of_values * n_values + (JULEARN_FIT if engine == "julearn" else 0.0)
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,13 @@
-"""Encoding as a question: what is checked and planned before anything is computed, and what is made of the blocks."""
+"""The plan of encoding: what is checked and planned before anything is computed, and what is made of the blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ...analysis.hypothesis_options import check_hypotheses
@@ -20,18 +17,18 @@ from ...inputs.arrays import StoredArray
 from ...inputs.lazy_arrays import store_means, store_responses
 from ...inputs.study import Study
 from ..preparation import preparation_of
-from ..question import Place, Plan, Question
+from ..question import Place, Plan
 from . import measures
 from .above_chance import above_chance, untested
+from .block_tables import BlockTables
 from .blocks import Job
 from .ceiling_blocks import CeilingBlock, plan_ceilings
 from .chance_blocks import plan_chance
 from .engines import check_inner_folds, choose_engine
 from .options import Encoding, settle_metric
-from .parts import in_order, target_parts
-from .summary import IDENTITY, describe_targets, edge_warnings
-from .table_files import TABLES
-from .tables import table_makers
+from .parts import target_parts
+from .summary import describe_targets, edge_warnings
+from .tables import EncodingTables
 
 
 @dataclass(frozen=True)
@@ -70,11 +67,12 @@ class EncodingPlan(Plan[Encoding]):
         check_hypotheses(
             self.options.hypotheses, layers, list(self.options.estimators), self._about.set_index("target")
         )
-        self.planned = plan_blocks(self.options, study, place.blocks, place.scratch)
+        self.planned = plan_blocks(self.options, study, place.blocks, place.scratch, place.memory)
         self.ceilings = self._plan_ceilings(place)
         self.tested = plan_chance(self.options.above_chance, self.planned, study.categories)
         permuted = [block for tested in self.tested for block in tested.blocks]
         self.blocks = [*(planned.job for planned in self.planned), *permuted, *self.ceilings]
+        self._blocks, self._scratch = BlockTables(self.planned, study), place.scratch
         self._target_dims = measures.target_dims(self._about)
         has_intervals = bool(self.ceilings) and self.options.ceiling.has_interval
         self.dims = measures.dims_of(self._target_dims, has_intervals, self.options.above_chance is not None)
@@ -94,44 +92,28 @@ class EncodingPlan(Plan[Encoding]):
         return pd.concat([self._about, ceilings], axis=1)
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
-        """One row per features x layer x target x estimator x split."""
-        return _joined(self._layers("scores", self.planned), self.study)
+    def _tables(self) -> EncodingTables:
+        """What makes the tables, once all blocks are done."""
+        return EncodingTables(self.options, self.study, self.targets, self._blocks, self._scratch)
 
-    @cached_property
-    def selected(self) -> pd.DataFrame | None:
-        """One row per features x layer x target x estimator x split x unit; None where no estimator is sparse."""
-        sparse = [planned for planned in self.planned if planned.job.is_sparse]
-        if not sparse:
-            return None
-        return _joined(self._layers("selected", sparse), self.study)
-
-    def tables(self) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    def tables(self) -> dict[str, Callable[[], pd.DataFrame | Path | None]]:
         """Say how each of `TABLES` is made."""
-        made = table_makers(self.options, self.study, self.targets, lambda: self.scores, lambda: self.selected)
         names = self.study.targets.target.to_numpy()
-        return made | {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
+        chance = {"above_chance": lambda: above_chance(self.options.above_chance, self.tested, names)}
+        return self._tables.makers() | chance
 
-    def measures(self, tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def measures(self, tables: Mapping[str, pd.DataFrame | Path]) -> Iterator[pd.DataFrame]:
         """Yield the scores of every block, noise ceilings, and p above chance."""
-        return measures.of_tables(tables, self._blocks(), self.targets, self._target_dims)
+        return measures.of_tables(tables, self._of_blocks(), self.targets, self._target_dims)
 
-    @staticmethod
-    def _layers(table: str, planned: list[Planned]) -> Iterator[tuple[Planned, pd.DataFrame]]:
-        """Yield a table of every layer and estimator, put together from its parts, with the first of these."""
-        for _, own in groupby(planned, key=attrgetter("features", "layer", "estimator")):
-            parts = list(own)
-            read = [part.job.need(table) for part in parts]
-            yield parts[0], read[0] if len(read) == 1 else in_order(pd.concat(read, ignore_index=True))
-
-    def _blocks(self) -> Iterator[pd.DataFrame]:
-        for planned, scores in self._layers("scores", self.planned):
+    def _of_blocks(self) -> Iterator[pd.DataFrame]:
+        for planned, scores in self._blocks.parts("scores"):
             names = {name: getattr(planned, name) for name in measures.OF_BLOCK}
             yield measures.of_scores(scores, scores["target"].to_numpy(), self._target_dims, names)
 
     def found(self) -> list[str]:
         """Warn of grids that were too short, and say which estimators a test left out."""
-        return edge_warnings(self.scores, self.options) + untested(self.options)
+        return edge_warnings(self._tables.fits(), self.options) + untested(self.options)
 
     def record(self) -> dict[str, Any]:
         """Say what each estimator can do, and which engine computed it."""
@@ -141,41 +123,17 @@ class EncodingPlan(Plan[Encoding]):
         }
 
 
-class EncodingQuestion(Question[Encoding]):
-    """How well does every layer predict every response?"""
-
-    name = "encoding"
-    options = Encoding
-    tables = TABLES
-    measures = measures.MEASURES
-    # where two alphas predict alike, rounding chooses between them
-    choices = ("alpha", "params")
-
-    def needs_categories(self, options: Encoding) -> bool:
-        """Tell whether stimuli are permuted within categories."""
-        return options.needs_categories
-
-    def plan(self, options: Encoding, study: Study, place: Place) -> EncodingPlan:
-        """Check estimators, tests and hypotheses against the study, and plan its blocks."""
-        return EncodingPlan(options, study, place)
-
-    def older_measures(
-        self, get: Callable[[str], pd.DataFrame | None]
-    ) -> tuple[tuple[str, ...], Iterator[pd.DataFrame]] | None:
-        """Make measures of the tables of a folder of an earlier version."""
-        scores, summary, chance = (get(name) for name in ("scores", "summary", "above_chance"))
-        if scores is None or summary is None:
-            return None
-        targets = summary.drop_duplicates("target").reset_index(drop=True)
-        dims = measures.target_dims(targets)
-        made = measures.of_tables({"above_chance": chance}, measures.blocks_of(scores, dims), targets, dims)
-        return measures.dims_of(dims, "noise_ceiling_low" in targets, chance is not None), made
-
-
-def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) -> list[Planned]:
+def plan_blocks(
+    options: Encoding, study: Study, folder: Path, scratch: Path, memory: int | None = None
+) -> list[Planned]:
     """Plan the blocks of every layer and estimator, one per part of the targets.
 
-    Arrays go into `scratch`, results into `folder`.
+    Arrays go into `scratch`, results into `folder`; `memory` is what a process may take, bytes.
+
+    Raises
+    ------
+    ConfigError
+        A block does not fit into the memory.
     """
     responses = _responses(options, study, scratch)
     _, n_targets, n_repetitions = responses.shape
@@ -204,8 +162,11 @@ def plan_blocks(options: Encoding, study: Study, folder: Path, scratch: Path) ->
                         scratch=scratch,
                         label=f"features {name}, layer {index} ({layer.name}), estimator {label}{own}",
                         groups=study.groups,
+                        memory=memory,
                     )
                     blocks.append(Planned(name, index, layer.name, label, part, job))
+    for planned in blocks:
+        _ = planned.job.at_once  # refuses what does not fit before anything is computed
     return blocks
 
 
@@ -213,15 +174,3 @@ def _responses(options: Encoding, study: Study, scratch: Path) -> StoredArray:
     """Store the responses [stimulus, target, repetition]; their mean alone where no correction for noise is wanted."""
     store = store_means if options.noise_correction == "off" else store_responses
     return store(study.targets, scratch)
-
-
-def _joined(layers: Iterator[tuple[Planned, pd.DataFrame]], study: Study) -> pd.DataFrame:
-    """Put the tables of layers below each other, with the names of what they are of."""
-    tables = list(layers)
-    counts = [len(table) for _, table in tables]
-    joined = pd.concat([table for _, table in tables], ignore_index=True)
-    for column in ("features", "layer", "layer_name", "estimator"):
-        values = [getattr(planned, column) for planned, _ in tables]
-        joined[column] = np.repeat(np.array(values, dtype=np.int64 if column == "layer" else object), counts)
-    joined["target"] = study.targets.target.to_numpy().astype(object)[joined["target"].to_numpy()]
-    return joined[[*IDENTITY, *joined.columns.drop(IDENTITY)]]

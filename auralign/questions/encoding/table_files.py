@@ -13,6 +13,22 @@ TABLES = {
         # the name of a layer follows from the first two
         rows=("features", "layer", "target", "estimator", "split"),
     ),
+    "nested": TableFile(
+        "nested.parquet",
+        "features estimator target split layer layer_name r2_dev r2_corr n_train n_test",
+        _COMPARE,
+    ),
+    "fits": TableFile(
+        "fits.parquet",
+        "features layer layer_name estimator target split alpha n_fits n_alphas n_smallest n_largest n_infinite "
+        "n_undefined",
+        _COMPARE,
+    ),
+    "estimator_differences": TableFile(
+        "estimator_differences.parquet",
+        "features layer layer_name a b metric target split difference n_targets n_train n_test",
+        "several estimators",
+    ),
     "summary": TableFile(
         "summary.tsv",
         "features layer layer_name target estimator r2_median r2_corr_median n_splits",

@@ -10,11 +10,11 @@ from auralign.analysis.aggregate import (
     by_subject,
     known_median,
     over_subjects,
-    pivot,
     subject_scores,
     within_subject_errors,
 )
 from auralign.analysis.layer_choice import published_choice
+from auralign.analysis.score_arrays import TableScores
 from auralign.errors import DataError
 
 N_TARGETS = 60
@@ -59,23 +59,26 @@ def oracle(scores: pd.DataFrame, targets: pd.DataFrame, clip: bool) -> pd.DataFr
 # --- arrays ---------------------------------------------------------------------------------------------------------
 
 
-def test_pivot_puts_every_score_in_its_cell():
+def test_a_table_is_read_with_every_score_in_its_cell():
     scores = pd.concat([long_table(0), long_table(1, n_layers=2, features="other").assign(estimator="lasso")])
     scores = scores.drop(scores.index[[3, 77]])
-    net, other = pivot(scores, ["r2_corr_c"])
+    read = TableScores(scores)
+    net, other = read.models
     assert (net.features, net.estimator, net.layers.tolist()) == ("net", "ridge", [2, 3, 4, 5])
     assert (other.features, other.estimator) == ("other", "lasso")
     assert other.layer_names.tolist() == ["encoder02", "encoder03"]
-    assert net.targets.tolist() == other.targets.tolist() == list(dict.fromkeys(scores["target"]))
-    cells = 0
+    assert read.targets.tolist() == list(dict.fromkeys(scores["target"]))
+    cells, empty = 0, 0
     for one in (net, other):
-        own = scores[scores["features"] == one.features]
-        places = [dict(zip(names, range(len(names)), strict=True)) for names in (one.layers, range(6), one.targets)]
+        own, values = scores[scores["features"] == one.features], read.read(one, ["r2_corr_c"])["r2_corr_c"]
+        places = [dict(zip(names, range(len(names)), strict=True)) for names in (one.layers, range(6), read.targets)]
         for row in own.itertuples():
             place = tuple(of[name] for of, name in zip(places, (row.layer, row.split, row.target), strict=True))
-            assert one.values["r2_corr_c"][place] == row.r2_corr_c
+            assert values[place] == row.r2_corr_c
             cells += 1
-    empty = sum(np.isnan(one.values["r2_corr_c"]).sum() for one in (net, other))
+        empty += np.isnan(values).sum()
+        some = read.read(one, ["r2_corr_c"], slice(5, 9), [3])["r2_corr_c"]
+        np.testing.assert_array_equal(some, values[[1], :, 5:9])
     assert (cells, empty) == (len(scores), 6 * N_TARGETS * 6 - len(scores))
 
 
@@ -96,6 +99,15 @@ def test_known_median_equals_numpys():
     values[np.random.default_rng(3).random(values.shape) < 0.5] = np.nan
     values[:, 0, 0] = np.nan
     np.testing.assert_array_equal(known_median(values), np.nanmedian(values, axis=0))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 9, 10, 16, 31, 32, 33])
+def test_medians_of_few_and_of_many_values_are_those_of_numpy(n):
+    values = np.random.default_rng(n).standard_normal((n, 3, 200)).round(1)
+    values[0, 0, 0], values[-1, 0, 1] = np.inf, -np.inf
+    before = values.copy()
+    np.testing.assert_array_equal(known_median(values), np.median(values, axis=0))
+    np.testing.assert_array_equal(values, before)
 
 
 # --- subjects -------------------------------------------------------------------------------------------------------

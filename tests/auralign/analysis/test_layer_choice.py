@@ -13,6 +13,7 @@ from auralign.analysis.layer_choice import (
     published_choice,
     summed_layers,
 )
+from auralign.analysis.score_arrays import TableScores
 from auralign.errors import DataError
 from auralign.scoring.scores import pearson
 
@@ -231,7 +232,7 @@ def test_summed_layers_are_known_by_their_names():
     values = np.zeros((3, 2, 1))
     scores = table(values, values)
     scores.loc[scores["layer"] == 2, "layer_name"] += "+norm(x1)"
-    assert summed_layers(pd.concat([scores, table(values, values, "plain")])) == {"net": [2]}
+    assert summed_layers(TableScores(pd.concat([scores, table(values, values, "plain")])).models) == {"net": [2]}
 
 
 def test_a_table_without_the_metric_is_refused_by_name():

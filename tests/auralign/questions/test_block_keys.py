@@ -103,6 +103,8 @@ KEEPS = {
     "Comparison.name": {"name": "other"},
     "Comparison.task": {"task": "encoding"},
     "Comparison.scheduler": {"scheduler": "tcp://127.0.0.1:9"},
+    "Comparison.memory_per_worker": {"memory_per_worker": "1 GiB"},
+    "Comparison.worker_retries": {"worker_retries": 0},
     "Comparison.tests": {"tests": [{"metric": "r2", "a": {"features": "net", "layer": 0}, "b": {"features": "small"}}]},
     "Comparison.hypotheses": {
         "hypotheses": [{"name": "H", "kind": "best_overall", "features": "net", "against": ["small"]}]
@@ -286,6 +288,7 @@ def job(tmp_path) -> tuple[Job, dict[str, typing.Any]]:
         "engine": "multitarget",
         "preparation": Preparation(removal=Removal(z, ("x",))),
         "groups": np.arange(20) // 2,
+        "memory": 2**30,
         "code": "other",
         "folder": tmp_path / "elsewhere",
         "scratch": tmp_path / "elsewhere",

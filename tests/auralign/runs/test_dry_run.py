@@ -1,14 +1,17 @@
 """What a comparison would compute, and how long and how much: said without writing anything."""
 
+import json
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from auralign.cli.compare import main
 from auralign.config.reading import read_config
 from auralign.errors import DataError
+from auralign.questions.encoding import parts
 from auralign.runs import dry_run
 from auralign.runs.compare import run_comparison
 
@@ -103,3 +106,20 @@ def test_inputs_that_do_not_fit_are_refused_as_in_a_run(small_config, tmp_path):
     (tmp_path / "plain.csv").unlink()
     with pytest.raises(DataError, match=r"plain\.csv: there is no such table"):
         _run(small_config, "--dry-run")
+
+
+def test_noise_ceilings_and_parts_of_layers_are_counted_as_a_run_counts_them(small_config, tmp_path, monkeypatch):
+    responses = pd.read_csv(tmp_path / "y.tsv", sep="\t")
+    again = responses.drop(columns="stimulus").add(1.0).assign(stimulus=responses["stimulus"], repetition=1)
+    again.iloc[0, 0] += 1.0
+    pd.concat([responses.assign(repetition=0), again]).to_csv(tmp_path / "y.tsv", sep="\t", index=False)
+    monkeypatch.setattr(parts, "PART_TARGETS", 1)
+    config = read_config(small_config)
+    told = dry_run.dry_run_of(config, tmp_path / "out")
+    run_comparison(config, tmp_path / "out")
+    blocks = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))["blocks"]
+    assert told.missing == blocks["all"] > len(told.parts)
+    text = dry_run.describe_dry_run(told)
+    assert re.search(r"^  noise ceilings +1 block: about .* of one process$", text, re.MULTILINE)
+    assert re.search(r"^  net ridge +2 layers in 4 blocks: about ", text, re.MULTILINE)
+    assert dry_run.dry_run_of(config, tmp_path / "out").missing == 0

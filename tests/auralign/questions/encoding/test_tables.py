@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auralign.analysis.score_arrays import TableScores
 from auralign.config.reading import read_config
 from auralign.errors import AuralignError, ConfigError
 from auralign.inference.statistics import benjamini_hochberg, corrected_ttest
-from auralign.questions.encoding.tables import _layer_choice
+from auralign.questions.encoding.tables import layer_choice
 from auralign.runs.compare import run_comparison
 
 
@@ -177,7 +178,7 @@ def test_a_network_of_one_summed_layer_has_nothing_to_leave_out():
     scores = pd.DataFrame({"split": splits, "r2_corr": 0.5 + 0.01 * splits, "r2_dev": 0.4}).assign(
         features="net", layer=0, layer_name="encoder00+norm(x1)", target="a", estimator="ridge"
     )
-    table = _layer_choice(scores, ["r2_corr"], pd.DataFrame({"target": ["a"]}))
+    table = layer_choice(TableScores(scores), ["r2_corr"], pd.DataFrame({"target": ["a"]}))
     assert table["layers"].tolist() == ["all"]
     assert table["naive"].item() == pytest.approx(0.515)
 
