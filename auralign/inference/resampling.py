@@ -243,7 +243,6 @@ def ridge_predictor(
     """Return (x_dev, y_dev, x_test) -> prediction [n_test, n_columns] by `fit_ridge`, one alpha per column."""
     from ..estimators.ridge import fit_ridge  # brings along scikit-learn, which nothing else here needs
 
-
     def fit_predict(x_dev: np.ndarray, y_dev: np.ndarray, x_test: np.ndarray) -> np.ndarray:
         return fit_ridge(x_dev, y_dev, alphas, cv, True, seed, unpredictable).predict(x_test)
 
