@@ -129,7 +129,9 @@ class Tested:
     blocks: list[ChanceBlock]
 
 
-def plan_chance(settings: AboveChance | None, planned: Iterable[Planned], categories: list[str] | None) -> list[Tested]:
+def plan_chance(
+    settings: AboveChance | None, planned: Iterable[Planned], categories: Sequence[str] | None
+) -> list[Tested]:
     """Plan the permutation test of every feature set and ridge whose scores are planned.
 
     Parameters

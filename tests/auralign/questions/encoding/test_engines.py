@@ -9,7 +9,10 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from auralign.errors import ConfigError
 from auralign.estimators.lasso import Lasso
 from auralign.estimators.multitask_lasso import MultitaskLasso
+from auralign.estimators.numerics import ridge_solver
+from auralign.estimators.registry import of_single_repetition, options_of
 from auralign.estimators.ridge import Ridge
+from auralign.questions.encoding import engines
 from auralign.questions.encoding.engines import ENGINES, choose_engine
 from auralign.questions.preparation import Preparation, Removal
 
@@ -188,3 +191,24 @@ def test_joint_estimators_need_the_multitarget_engine():
     assert choose_engine("auto", RIDGE, 6, confounds=True) == "multitarget"
     with pytest.raises(ConfigError, match="multitask_lasso fit all together"):
         choose_engine("julearn", joint, 1)
+
+
+def test_the_mean_and_its_repetitions_share_the_decomposition_of_a_split(monkeypatch):
+    """And are what each gives by itself."""
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((30, 8)), random.standard_normal((30, 5, 3))
+    y[:, 2] = 1.0  # a constant target
+    splits = [(np.arange(18), np.arange(18, 30)), (np.arange(12, 30), np.arange(12))]
+    estimator, calls = options_of("ridge"), []
+    original = ridge_solver.decompose
+    monkeypatch.setattr(ridge_solver, "decompose", lambda x: calls.append(1) or original(x))
+    found = list(engines.run_repetitions(x, y, splits, estimator, Preparation()))
+    assert len(calls) == len(splits)
+    of_mean = engines.run_multitarget(x, y.mean(axis=2), splits, estimator, Preparation())
+    for number, (result, data, predicted) in enumerate(found):
+        np.testing.assert_allclose(result.prediction, of_mean[number].prediction, rtol=0, atol=1e-13)
+        np.testing.assert_array_equal(data, y[splits[number][0]])
+        for repetition in range(3):
+            single = of_single_repetition(estimator)
+            alone = engines.run_multitarget(x, y[:, :, repetition], splits, single, Preparation())[number]
+            np.testing.assert_allclose(predicted[:, :, repetition], alone.prediction, rtol=0, atol=1e-13)
