@@ -28,7 +28,10 @@ NOT_NEEDED = {
     "auralign.questions.encoding.plan": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer"},
     "auralign.report": ALL,
     "auralign.report.plain": NETWORKS | PICTURES | ATLASES | {"julearn", "junifer", "sklearn"},
-    "auralign.report.page": SOLVERS | NETWORKS | ATLASES | {"junifer", "xarray", "h5py", "seaborn", "matplotlib.pyplot"},
+    "auralign.report.page": SOLVERS
+    | NETWORKS
+    | ATLASES
+    | {"junifer", "xarray", "h5py", "seaborn", "matplotlib.pyplot"},
     "custom_markers": SOLVERS | PICTURES | NETWORKS | TABLES | ATLASES | {"scipy.signal", "scipy.stats"},
 }
 
