@@ -75,7 +75,10 @@ FRAGMENTS = [block for page in PAGES for block in blocks_of(page) if block.direc
 
 
 @pytest.mark.parametrize("block", FRAGMENTS, ids=str)
-def test_a_part_of_a_yaml_is_valid_where_it_belongs(block, tmp_path):
+def test_a_part_of_a_yaml_is_valid_where_it_belongs(block, tmp_path, monkeypatch):
+    # a storage makes its folder, relative to where we are
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
     # what the replaced keys were named by goes
     whole = yaml.safe_load((ROOT / block.argument).read_text(encoding="utf-8"))
     whole.pop("tests", None)

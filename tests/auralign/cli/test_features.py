@@ -5,10 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
 from scipy.io import wavfile
@@ -76,13 +76,23 @@ def test_what_is_no_yaml_is_wrong_configuration(tmp_path, written, told, subcomm
     assert "Traceback" not in done.stderr
 
 
+def _has_begun_to_import(parent: int) -> bool:
+    """Whether the process of a process has come to the imports that take seconds."""
+    try:
+        maps = [part.path for child in psutil.Process(parent).children() for part in child.memory_maps()]
+    except psutil.Error:
+        return False  # it is just being started
+    return any("numpy" in path for path in maps)
+
+
 def test_ctrl_c_while_it_starts_is_no_traceback(tmp_path):
     """The imports take seconds, in which nothing of ours could answer."""
     (tmp_path / "mine.yml").write_text(YAML)
     code = "from auralign.cli.app import entry; entry()"
     call = [sys.executable, "-c", code, "features", "layers", "mine.yml"]
     child = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(2)
+    while not _has_begun_to_import(child.pid):
+        assert child.poll() is None, "it ended before anybody could interrupt it"
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does
     _, said = child.communicate(timeout=60)
     assert child.returncode == 130
