@@ -113,5 +113,5 @@ def test_predictions_of_several_responses_are_counted(monkeypatch, data):
     x, y = data
     options = Options(kind="odd", how="right")
     assert len(registry.predict_several(x, [(y, options)], x)) == 1
-    with pytest.raises(DataError, match="the estimator odd: `several` gave 1 predictions for 2 responses; it gives one"):
+    with pytest.raises(DataError, match="the estimator odd: `several` gave 1 predictions for 2 responses; it"):
         registry.predict_several(x, [(y, options), (y, options)], x)
