@@ -292,7 +292,7 @@ class AudioMarker(ParameterFields, BaseMarker):
         features = self.compute(ahead, {kind: other for kind, other in input.items() if kind != "Audio"})
         if len(self._skipping.reasons) > skipped:
             return {}
-        gathered = GatheringStorage(storage)
+        gathered: Any = GatheringStorage(storage)  # an instance, where junifer says its class
         for name, (md5, metadata) in self._metadata(sound["meta"], list(features)).items():
             output = features[name]
             if type(self).store is not BaseMarker.store:
