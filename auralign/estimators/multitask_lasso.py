@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from sklearn.base import MultiOutputMixin
 
 from ..errors import ConfigError
@@ -14,9 +14,15 @@ from ..options import Seed
 from .face import Face
 from .numerics.columns import checked
 from .numerics.folds import resolve_folds, training_and_validation
-from .numerics.joint_path import GAP_TOLERANCE, joint_alpha_grid, joint_path, relative_joint_gap
+from .numerics.joint_path import GAP_TOLERANCE, LEAST_TOLERANCE, joint_alpha_grid, joint_path, relative_joint_gap
 from .options import EstimatorOptions, InnerFolds, relative_grid_words
 from .plugin import Can, InnerCv, LinearFit, Plugin
+
+
+def _tolerance(tolerance: float) -> float:
+    if not LEAST_TOLERANCE <= tolerance <= 0.01:
+        raise ValueError(f"tolerance must be between {LEAST_TOLERANCE} (closer, rounding decides) and 0.01")
+    return tolerance
 
 
 class MultitaskLasso(EstimatorOptions):
@@ -28,7 +34,7 @@ class MultitaskLasso(EstimatorOptions):
     cv: InnerFolds = 5
     standardise_targets: bool = False
     seed: Seed = 0
-    tolerance: float = Field(default=GAP_TOLERANCE, gt=0, le=0.01)
+    tolerance: Annotated[float, AfterValidator(_tolerance)] = GAP_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,13 @@ def fit_multitask_lasso(
     Raises
     ------
     ConfigError, DataError
-        See `columns.checked` and `resolve_folds`; the tolerance is not between 0 and 1.
+        See `columns.checked` and `resolve_folds`; the tolerance is not between 1e-13 and 1.
     """
-    if not 0.0 < tolerance < 1.0:
-        raise ConfigError(f"lasso: tolerance must be between 0 and 1, such as 1e-10, got {tolerance!r}.")
+    if not LEAST_TOLERANCE <= tolerance < 1.0:
+        raise ConfigError(
+            f"lasso: tolerance must be between {LEAST_TOLERANCE} (closer, rounding decides) and 1, such as 1e-10, got "
+            f"{tolerance!r}."
+        )
     x_mean, x_centred, y_mean, y_centred = checked(x, y, n_alphas, eps)
     spread = y_centred.std(axis=0) if standardise_targets else np.ones(y_centred.shape[1])
     y_centred = y_centred / np.where(spread > 0, spread, 1.0)

@@ -23,7 +23,7 @@ import numpy as np
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..errors import ConfigError, did_you_mean
+from ..errors import ConfigError, DataError, did_you_mean
 from .of_file import OfFile, options_of_file
 from .options import EstimatorOptions
 from .plugin import Can, Fitted, InnerCv, Plugin, Prediction
@@ -190,7 +190,12 @@ def predict_several(
     if plugin.several is None:
         return [predict(x, y, x_test, own, cv, widths) for y, own in fits]
     with named(plugin):
-        found = plugin.several(x, fits, x_test, _inner(options, cv), widths)
+        found = list(plugin.several(x, fits, x_test, _inner(options, cv), widths))
+    if len(found) != len(fits):
+        raise DataError(
+            f"the estimator {plugin.name}: `several` gave {len(found)} predictions for {len(fits)} responses; it gives "
+            "one for each (y, options), in their order."
+        )
     return [_looked_at(plugin, own, one, x, x_test, y) for (y, own), one in zip(fits, found, strict=True)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ..errors import AuralignError, WorkerLost
 from ..wording import counted
@@ -111,7 +111,7 @@ class _Cluster:
                 try:
                     yield future.result()
                 except KilledWorker as error:
-                    raise _lost(job, error) from None
+                    _refuse_lost(job, error)
                 finally:
                     future.release()
         finally:
@@ -124,13 +124,13 @@ class _Cluster:
         """The workers are others' as well."""
 
 
-def _lost(job: Any, error: Any) -> WorkerLost:
+def _refuse_lost(job: Any, error: Any) -> NoReturn:
     times = counted(error.allowed_failures + 1, "time")
-    return WorkerLost(
+    raise WorkerLost(
         f"{getattr(job, 'label', job)}: the worker that had it was lost {times}, at last {error.last_worker.address}, "
         "whose log may say why. What is finished is kept: run the same command again with less memory for each worker "
         "(--memory-per-worker), or with larger workers."
-    )
+    ) from None
 
 
 def _connected(scheduler: str):

@@ -221,12 +221,16 @@ class AudioMarker(ParameterFields, BaseMarker):
         known = self._described[1]
         for feature in features:
             if feature not in known:
-                entry = {"meta": deepcopy(meta) | {"type": "Audio"}}
-                self.update_meta(entry, "marker")
-                entry["meta"]["marker"]["name"] += f"_{feature}"
-                md5, stored, _ = process_meta(entry["meta"])
+                md5, stored, _ = process_meta(self._output(meta, feature, {})["meta"])
                 known[feature] = md5, stored
         return {feature: known[feature] for feature in features}
+
+    def _output(self, meta: dict, feature: str, output: dict) -> dict:
+        """Return a feature of a sound with its metadata, as junifer hands it to `store`."""
+        out = deepcopy(output) | {"meta": deepcopy(meta) | {"type": "Audio"}}
+        self.update_meta(out, "marker")
+        out["meta"]["marker"]["name"] += f"_{feature}"
+        return out
 
     def _fit_transform(self, input: dict[str, dict], storage: Any = None) -> dict:
         """Compute and store one sound, unless the same features are stored already (see `storing`)."""
@@ -288,9 +292,14 @@ class AudioMarker(ParameterFields, BaseMarker):
         features = self.compute(ahead, {kind: other for kind, other in input.items() if kind != "Audio"})
         if len(self._skipping.reasons) > skipped:
             return {}
-        gathered = GatheringStorage(storage)
+        gathered: Any = GatheringStorage(storage)  # an instance, where junifer says its class
         for name, (md5, metadata) in self._metadata(sound["meta"], list(features)).items():
-            gathered.keep(self.storage_type("Audio", name), md5, sound["meta"]["element"], metadata, **features[name])
+            output = features[name]
+            if type(self).store is not BaseMarker.store:
+                # a subclass has its own way of storing, which is asked as junifer would ask it
+                self.store(type_="Audio", feature=name, out=self._output(sound["meta"], name, output), storage=gathered)
+            else:
+                gathered.keep(self.storage_type("Audio", name), md5, sound["meta"]["element"], metadata, **output)
         try:
             file.write(gathered, checksum)
             # before the features are in place, so that no sound with features lacks its line; none where `compute` is

@@ -59,6 +59,10 @@ class GatheringStorage(HDF5FeatureStorage):
         self._metadata[md5] = metadata
         getattr(self, f"store_{kind}")(meta_md5=md5, element=element, **output)
 
+    def store_metadata(self, meta_md5: str, element: dict, meta: dict) -> None:
+        """Keep the metadata of a feature that comes by junifer's `store`."""
+        self._metadata[meta_md5] = meta
+
     def _store_data(self, kind: str, meta_md5: str, element: list[dict], data: Any, **others: Any) -> None:
         """Keep what junifer has brought into its form for one feature, instead of writing it."""
         others.pop("processed_element", None)  # of junifer 0.0.8, for storages with elements in several files

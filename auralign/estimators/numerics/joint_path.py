@@ -13,6 +13,8 @@ from .columns import distinct_columns
 
 # duality gap, relative to the empty model's loss, at which a solution is exact enough
 GAP_TOLERANCE = 1e-10
+# the least that can be asked for: closer, rounding decides, and no step is the last one
+LEAST_TOLERANCE = 1e-13
 # rounds of adding features and Newton steps in each
 ROUNDS, STEPS = 50, 100
 # of the Newton steps, relative to the diagonal of the Hessian

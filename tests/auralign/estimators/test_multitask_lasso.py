@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.linear_model import MultiTaskLasso, MultiTaskLassoCV
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import check_estimator
@@ -9,6 +10,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from auralign.errors import ConfigError, DataError
 from auralign.estimators.lasso import fit_lasso, solve_path
 from auralign.estimators.multitask_lasso import (
+    MultitaskLasso,
     MultiTaskLassoExact,
     fit_multitask_lasso,
     joint_alpha_grid,
@@ -16,6 +18,7 @@ from auralign.estimators.multitask_lasso import (
     relative_joint_gap,
 )
 from auralign.estimators.numerics import joint_path as joint_path_module
+from auralign.estimators.numerics.joint_path import LEAST_TOLERANCE
 
 
 def _data(n: int = 40, p: int = 60, n_targets: int = 4, seed: int = 0):
@@ -89,11 +92,27 @@ def test_a_looser_tolerance_is_kept_and_takes_fewer_steps(tolerance, monkeypatch
     np.testing.assert_allclose(fit.coef, exact.coef, rtol=0, atol=0.1 * np.abs(exact.coef).max())
 
 
-@pytest.mark.parametrize("tolerance", [0.0, -1e-3, 1.0, np.nan])
+@pytest.mark.parametrize("tolerance", [0.0, 1e-300, 9e-14, -1e-3, 1.0, np.nan])
 def test_a_tolerance_that_means_nothing_is_refused(tolerance):
     x, y, _ = _data()
-    with pytest.raises(ConfigError, match="tolerance must be between 0 and 1"):
+    with pytest.raises(ConfigError, match=r"tolerance must be between 1e-13 \(closer, rounding decides\) and 1"):
         fit_multitask_lasso(x, y, tolerance=tolerance)
+    with pytest.raises(
+        ValidationError, match=r"tolerance must be between 1e-13 \(closer, rounding decides\) and 0\.01"
+    ):
+        MultitaskLasso(kind="multitask_lasso", tolerance=tolerance)
+
+
+def test_the_least_tolerance_is_reached_in_few_steps(monkeypatch):
+    x, y = _centred()
+    points = []
+    original = joint_path_module._Point.hessian
+    monkeypatch.setattr(joint_path_module._Point, "hessian", lambda point: points.append(1) or original(point))
+    monkeypatch.setattr(joint_path_module, "_coordinate_descent", None)  # is not needed
+    alphas = joint_alpha_grid(x, y, 20, 1e-3)
+    assert all(gap <= LEAST_TOLERANCE for *_, gap in joint_path(x, y, alphas, LEAST_TOLERANCE))
+    assert len(points) < 20 * len(alphas)
+    assert MultitaskLasso(kind="multitask_lasso", tolerance=LEAST_TOLERANCE).tolerance == LEAST_TOLERANCE
 
 
 def test_one_solution_equals_scikit_learn():

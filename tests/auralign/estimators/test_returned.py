@@ -102,3 +102,16 @@ def test_what_is_right_passes(make, data):
     face = PluginFace(registry.plugin_of(options), options)
     np.testing.assert_allclose(face.fit(x, y).predict(x), found.prediction)
     assert face.fit(x, y[:, 0]).predict(x).shape == (N,)
+
+
+def test_predictions_of_several_responses_are_counted(monkeypatch, data):
+    def several(x, fits, x_test, cv, widths=None):
+        return [SimpleNamespace(prediction=np.zeros(fits[0][0].shape), alpha=np.nan, r2_dev=0.0)]
+
+    plugin = Plugin("odd", Options, _fit, Can(), several=several)
+    monkeypatch.setattr(registry, "plugin_of", lambda options: plugin)
+    x, y = data
+    options = Options(kind="odd", how="right")
+    assert len(registry.predict_several(x, [(y, options)], x)) == 1
+    with pytest.raises(DataError, match="the estimator odd: `several` gave 1 predictions for 2 responses; it"):
+        registry.predict_several(x, [(y, options), (y, options)], x)

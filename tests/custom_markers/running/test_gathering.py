@@ -1,16 +1,19 @@
 """What is gathered and written in one go is, in every part, what junifer's storage writes feature by feature."""
 
+import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from junifer.markers import BaseMarker
 from junifer.storage import HDF5FeatureStorage
 from junifer.storage.utils import process_meta
 
 import custom_markers.marker.base as marker_base
 from auralign.inputs.features import read_features
 from auralign.inputs.options import Features
+from custom_markers.acoustics.logmel import LogMel
 from custom_markers.running.gathering import GatheringStorage
 from custom_markers.running.storing import StimulusFile
 
@@ -102,6 +105,40 @@ def test_a_kind_that_junifer_does_not_store_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"junifer stores no 'image'\. Allowed: vector, "):
         _gathered(tmp_path, {"layer00": ("image", {"data": _values(4)})})
     assert not list(tmp_path.glob("ours/*"))
+
+
+def test_what_comes_by_junifers_store_is_gathered_alike(tmp_path):
+    storage = HDF5FeatureStorage(uri=tmp_path / "ours" / "features.hdf5", single_output=False)
+    file, gathered = StimulusFile(storage, ELEMENT), GatheringStorage(storage)
+    for name, (kind, output) in FEATURES.items():
+        gathered.store(kind=kind, meta=_meta(name), **output)
+    assert not list(tmp_path.glob("ours/*"))
+    file.write(gathered, "sum")
+    file.commit()
+    assert _parts(file.path) == _parts(_by_junifer(tmp_path, FEATURES))
+
+
+def test_a_marker_that_stores_in_its_own_way_is_asked(make_yaml, monkeypatch):
+    asked = []
+
+    def store(self, type_, feature, out, storage):
+        asked.append((type_, feature, sorted(out), out["meta"]["marker"]["name"]))
+        BaseMarker.store(self, type_, feature, out | {"data": 2 * out["data"]}, storage)
+
+    yaml_file = make_yaml({"name": "logmel", "kind": "LogMel", "n_mels": 8})
+    assert junifer("run", yaml_file).exception is None
+    assert junifer("collect", yaml_file).exception is None
+    storage = yaml_file.parent / "features" / "features.hdf5"
+    plain = read_features("logmel", Features(storage=storage, marker="logmel"))[0]
+    shutil.rmtree(storage.parent)
+    monkeypatch.setattr(LogMel, "store", store)
+    assert junifer("run", yaml_file).exception is None
+    assert asked == [("Audio", "layer00", ["col_names", "data", "meta"], "logmel_layer00")] * 3
+    assert junifer("run", yaml_file).exception is None  # all there
+    assert len(asked) == 3
+    assert junifer("collect", yaml_file).exception is None
+    doubled = read_features("logmel", Features(storage=storage, marker="logmel"))[0]
+    assert (doubled == 2 * plain).all()
 
 
 def test_metadata_are_made_once_for_all_sounds(make_yaml, untrained, monkeypatch):
