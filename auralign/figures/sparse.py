@@ -85,7 +85,14 @@ def selection_stability(selection: pd.DataFrame, estimator: str, looks: dict[str
     columns = {"stability": "score", "stability_low": "low", "stability_high": "high", "stability_chance": "chance"}
     data, layers, n_targets, many = _across_splits(selection, estimator, columns)
     data["x"] = layers.place(data)
-    most = data.loc[data["score"].idxmax()]
+    known = data[data["score"].notna()]
+    words = "None is defined: nothing was selected."
+    if len(known):
+        most = known.loc[known["score"].idxmax()]
+        words = (
+            f"Highest: {number(most.score)}, {most.target}, {most.features} {layers.at(most.features, most.layer)}; "
+            f"median {number(known['score'].median())}, chance {number(data['chance'].median())}."
+        )
     n_splits = counted(int(selection["n_splits"].max()), "split")
     nothing = int(data["score"].isna().sum())
     return FigureOf(
@@ -95,9 +102,7 @@ def selection_stability(selection: pd.DataFrame, estimator: str, looks: dict[str
         f"2018: 1 the same features every time, dotted: chance); {n_targets}. Lines: {many}stability; bands: "
         f"{many}95 % interval, which takes splits as independent, although they share stimuli, and so is too narrow."
         + (f" {nothing} of {len(data)} points are undefined: nothing was selected." if nothing else ""),
-        alt=f"Stability of selection against layer. Highest: {number(most.score)}, {most.target}, {most.features} "
-        f"{layers.at(most.features, most.layer)}; median {number(data['score'].median())}, chance "
-        f"{number(data['chance'].median())}.",
+        alt=f"Stability of selection against layer. {words}",
         data=data,
         draw=partial(_draw_stability, looks=looks, layers=layers),
     )

@@ -1,9 +1,14 @@
 """Tables and measures of the questions of a run: each made by itself, so that one that fails loses no other."""
 
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import pandas as pd
 
@@ -80,17 +85,29 @@ class Made:
 
 
 class Tables(Mapping[str, pd.DataFrame]):
-    """The tables of a run, by name; those that were too large to be held are read when they are asked for."""
+    """The tables of a run, by name; those that were too large to be held are read when they are asked for.
+
+    Their files are kept open until then, so that they are those of this run whatever becomes of its folder.
+    """
 
     def __init__(self, made: Mapping[str, pd.DataFrame | Path], files: Mapping[str, Path]) -> None:
-        self._made, self._files = dict(made), files
+        self._made, self._files = dict(made), dict(files)
+        opened = ExitStack()
+        weakref.finalize(self, opened.close)
+        large = [name for name, table in made.items() if isinstance(table, Path)]
+        self._open = {name: opened.enter_context(files[name].open("rb")) for name in large}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """Return a table; DataError where its file cannot be read any more."""
+        """Return a table; DataError where its file cannot be read."""
         table = self._made[name]
         if isinstance(table, Path):
-            table = self._made[name] = read_table(self._files[name])
+            table = self._made[name] = _read_open(self._open[name], self._files[name])
+            self._open.pop(name).close()
         return table
+
+    def __reduce__(self) -> tuple:
+        """Copies, and what is sent to other processes, hold every table."""
+        return Tables, ({name: self[name] for name in self}, self._files)
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names."""
@@ -99,6 +116,21 @@ class Tables(Mapping[str, pd.DataFrame]):
     def __len__(self) -> int:
         """Count the tables."""
         return len(self._made)
+
+
+def _read_open(file: BinaryIO, path: Path) -> pd.DataFrame:
+    """Read a table that was opened at a path, at which there may be another by now, or none."""
+    try:
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return read_table(path)
+    except FileNotFoundError:
+        pass
+    with tempfile.TemporaryDirectory(prefix="auralign-tables-") as folder:
+        copy = Path(folder) / path.name
+        file.seek(0)
+        with open(copy, "wb") as own:
+            shutil.copyfileobj(file, own)
+        return read_table(copy)
 
 
 def make_tables(plans: dict[Question, Plan]) -> Made:

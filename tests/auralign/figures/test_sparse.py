@@ -56,6 +56,16 @@ def test_stability_with_its_interval_and_chance(tables):
     assert [band.min(), band.max()] == pytest.approx([own["stability_low"].min(), own["stability_high"].max()])
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_is_selected_no_stability_is_named(tables):
+    selection = tables[0].copy()
+    selection[["stability", "stability_low", "stability_high", "stability_chance"]] = np.nan
+    drawn = selection_stability(selection, "lasso")
+    assert "None is defined: nothing was selected" in drawn.alt
+    assert "6 of 6 points are undefined" in drawn.caption
+    assert len(drawn.figure.axes) == 3
+
+
 def test_many_targets_are_medians(tables):
     selection, _ = _selection(13)
     drawn = selected_counts(selection, "lasso")

@@ -1,6 +1,8 @@
 """Running comparisons: tables, resuming, mistakes."""
 
+import copy
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +132,21 @@ def test_only_what_a_change_touches_is_computed_again(result, tmp_path, small_co
     assert not np.allclose(changed["scores"]["alpha"][~ridge], result["scores"]["alpha"][~ridge])
 
 
+def test_a_result_stays_what_it_was_whatever_becomes_of_its_folder(small_config, tmp_path):
+    config = read_config(small_config)
+    first, out = run_comparison(config, tmp_path / "out"), tmp_path / "out"
+    scores, summary = pd.read_parquet(out / "scores.parquet"), pd.read_csv(out / "summary.tsv", sep="\t")
+    twin = copy.deepcopy(first)
+    small_config.write_text(small_config.read_text().replace("n_splits: 4", "n_splits: 2"))
+    second = run_comparison(read_config(small_config), out)
+    shutil.rmtree(out)
+    for kept in (first, twin):
+        pd.testing.assert_frame_equal(kept["scores"], scores)
+        assert kept["summary"]["r2_median"].tolist() == pytest.approx(summary["r2_median"].tolist(), rel=1e-12)
+        assert kept["scores"] is kept["scores"]
+    assert second["scores"]["split"].nunique() == 2
+
+
 def test_a_changed_response_never_meets_old_scores(result, tmp_path, small_config):
     y = pd.read_csv(tmp_path / "y.tsv", sep="\t")
     y["first"] = y["first"].to_numpy()[::-1]
@@ -206,9 +223,12 @@ def test_the_command_names_its_results_and_tells_usage_from_failure(root, small_
     assert "results: results/small" in done.stdout
     assert sorted(p.name for p in (tmp_path / "results" / "small").iterdir() if p.name[0] != ".") == [
         "comparisons.tsv",
+        "estimator_differences.parquet",
+        "fits.parquet",
         "layer_choice.tsv",
         "layers.tsv",
         "measures.parquet",
+        "nested.parquet",
         "provenance.json",
         "scores.parquet",
         "selected.parquet",
