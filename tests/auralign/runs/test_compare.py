@@ -206,9 +206,12 @@ def test_the_command_names_its_results_and_tells_usage_from_failure(root, small_
     assert "results: results/small" in done.stdout
     assert sorted(p.name for p in (tmp_path / "results" / "small").iterdir() if p.name[0] != ".") == [
         "comparisons.tsv",
+        "estimator_differences.parquet",
+        "fits.parquet",
         "layer_choice.tsv",
         "layers.tsv",
         "measures.parquet",
+        "nested.parquet",
         "provenance.json",
         "scores.parquet",
         "selected.parquet",
