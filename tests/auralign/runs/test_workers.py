@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import cloudpickle
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -111,6 +112,10 @@ def test_the_end_of_a_process_is_said_in_words():
 
 
 def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path):
+    # the second layer is the first one doubled: without a difference rounding would choose between them
+    net = pd.read_csv(tmp_path / "net.tsv", sep="\t")
+    net["u0"] += np.random.default_rng(0).standard_normal(len(net)) * net["layer"]
+    net.to_csv(tmp_path / "net.tsv", sep="\t", index=False)
     config, out = read_config(small_config), tmp_path / "out"
     whole = dict(run_comparison(config, out))
     bounded = config.model_copy(update={"memory_per_worker": PROCESS + 71_500})
