@@ -20,7 +20,7 @@ from .worker_process import describe_end
 
 # a worker computes on one thread (`threadpool_limits`): none are made for more
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-START = "import sys; from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
+START = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
 
 
 class Processes:
@@ -124,10 +124,15 @@ class _Process:
         self.connection, other = Pipe()
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", START, str(other.fileno())],
+                # -P: nothing that lies in the working directory takes the place of a module of this process
+                [sys.executable, "-P", "-c", START, str(other.fileno())],
                 stdin=subprocess.PIPE,  # never written to: its end says that this process has ended
                 pass_fds=[other.fileno()],
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={
+                    **os.environ,
+                    **ONE_THREAD,
+                    "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                },
             )
         self.connection.send((sys.path, tuple(modules)))
 

@@ -53,6 +53,29 @@ def test_processes_are_kept_from_one_call_to_the_next_and_end_with_the_run():
         assert set(workers.run(_process, range(2))) == {os.getpid()}
 
 
+# a module of the working directory that this process does not import
+SHADOWED = """
+import os, sys
+from auralign.runs.workers import run_unordered
+os.chdir(sys.argv[1])
+print(sorted(run_unordered(abs, [-1, -2, -3], 2)))
+"""
+
+
+def test_processes_import_what_this_one_does_whatever_lies_in_the_working_directory(tmp_path):
+    folder, script = tmp_path / "data", tmp_path / "script.py"
+    folder.mkdir()
+    for name in ("pickle.py", "signal.py", "auralign.py"):
+        (folder / name).write_text("raise SystemExit('another module of this name')", encoding="utf-8")
+    script.write_text(SHADOWED, encoding="utf-8")
+    path = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.stdout == "[1, 2, 3]\n", done.stderr
+
+
 def _die_until(folder: Path, deaths: int, job: int) -> int:
     """Kill the process that computes job 0, as often as there is no file for it."""
     for number in range(deaths):
@@ -233,6 +256,21 @@ def test_a_job_whose_workers_of_a_cluster_are_always_lost_is_named(tmp_path):
     ):
         list(workers.run(partial(_die_until, tmp_path, 9), [0]))
     assert len(list(tmp_path.glob("[0-9]"))) == 2
+
+
+def test_a_scheduler_is_left_as_it_was_when_the_last_run_ends():
+    distributed = pytest.importorskip("distributed", reason='dask is not installed: pip install "auralign[cluster]"')
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        scheduler, address = cluster.scheduler, cluster.scheduler_address
+        before = scheduler.allowed_failures = 5
+        with open_workers(1, address, retries=1):
+            assert scheduler.allowed_failures == 1
+            with open_workers(1, address, retries=2):
+                assert scheduler.allowed_failures == 2
+        assert scheduler.allowed_failures == before
+        with pytest.raises(DataError), open_workers(1, address, retries=0):
+            raise DataError("a run that fails")
+        assert scheduler.allowed_failures == before
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
