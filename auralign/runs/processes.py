@@ -20,7 +20,10 @@ from .worker_process import describe_end
 
 # a worker computes on one thread (`threadpool_limits`): none are made for more
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-START = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
+START = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
+)
 
 
 class Processes:
