@@ -99,6 +99,8 @@ class _Cluster:
             print("scheduler: there are no workers yet; the blocks wait for them")
 
     def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        from concurrent.futures import CancelledError
+
         from distributed import KilledWorker, as_completed
 
         # impure: a task is new in every run, whatever the scheduler remembers
@@ -110,6 +112,12 @@ class _Cluster:
                     yield future.result()
                 except KilledWorker as error:
                     raise _lost(job, error) from None
+                except CancelledError as error:  # all that there were, once the scheduler has ended
+                    raise WorkerLost(
+                        f"scheduler: it has ended, or the connection to it is lost, or somebody cancelled the tasks "
+                        f"({_first_line(error)}). What is finished is kept: start the cluster again and run the same "
+                        "command with its address, or without --scheduler on this machine."
+                    ) from None
                 finally:
                     future.release()
         finally:
@@ -158,6 +166,10 @@ def _lost(job: Any, error: Any) -> WorkerLost:
         "whose log may say why. What is finished is kept: run the same command again with less memory for each worker "
         "(--memory-per-worker), or with larger workers."
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _connected(scheduler: str):

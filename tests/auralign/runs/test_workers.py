@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from auralign.cli.compare import main
+from auralign.config.models import memory_bytes
 from auralign.config.reading import read_config
 from auralign.errors import AuralignError, ConfigError, DataError, WorkerLost
 from auralign.inputs.study import load_study
@@ -163,6 +165,18 @@ def test_a_memory_that_is_too_small_is_refused_before_anything_is_computed(small
     assert wrong.exit_code == 2 and "'much' is no amount of memory; give one such as 1 GiB" in wrong.output
 
 
+@pytest.mark.parametrize("given", ["1,5 GiB", "1,000 MB", "10**9", "1 GiB each", "", True, 0, -5, float("nan")])
+def test_what_is_no_amount_of_memory_is_refused_as_a_whole(given):
+    with pytest.raises(ValueError, match="is no amount of memory"):
+        memory_bytes(given)
+
+
+def test_amounts_of_memory_are_read_with_and_without_a_unit():
+    assert [memory_bytes(given) for given in ("1.5 GiB", "800MB", " 1024 ", 2048)] == [
+        3 * 2**29, 800_000_000, 1024, 2048,
+    ]  # fmt: skip
+
+
 def test_progress_is_told_by_the_work_that_is_done(small_config, tmp_path, capsys):
     run_comparison(read_config(small_config), tmp_path / "out")
     last = capsys.readouterr().err.split("\r")[-1]
@@ -256,6 +270,24 @@ def test_a_job_whose_workers_of_a_cluster_are_always_lost_is_named(tmp_path):
     ):
         list(workers.run(partial(_die_until, tmp_path, 9), [0]))
     assert len(list(tmp_path.glob("[0-9]"))) == 2
+
+
+def _slow(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_a_scheduler_that_ends_in_the_middle_is_said_in_a_sentence():
+    distributed = pytest.importorskip("distributed", reason='dask is not installed: pip install "auralign[cluster]"')
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        pytest.raises(WorkerLost, match=r"^scheduler: it has ended, or the connection to it is lost.*run the same"),
+        open_workers(1, cluster.scheduler_address) as workers,
+    ):
+        results = workers.run(_slow, [0.0, 60.0])
+        assert next(results) == 0.0
+        cluster.close(timeout=5)
+        next(results)
 
 
 def test_a_scheduler_is_left_as_it_was_when_the_last_run_ends():
