@@ -135,7 +135,7 @@ def test_the_end_of_a_process_is_said_in_words():
     assert describe_end(3) == "ended with status 3"
 
 
-def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path):
+def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path, capsys):
     # of one layer: the second one is the first one times two, and which of equals is the better one is rounding
     text = small_config.read_text(encoding="utf-8").replace("{table: net.tsv}", "{table: net.tsv, layers: [0]}")
     small_config.write_text(text, encoding="utf-8")
@@ -145,6 +145,7 @@ def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_
     fitted = {(one.features, one.estimator): one.job.at_once for one in _planned(bounded, tmp_path)}
     assert fitted["net", "lasso"] == 1 and fitted["plain", "ridge"] == 2  # of two targets
     run_comparison(bounded, out)
+    assert "had other settings" not in capsys.readouterr().out
     assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 0
     again = run_comparison(bounded, out, force=True)
     assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 4
