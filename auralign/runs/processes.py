@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import cloudpickle
 
@@ -90,7 +90,7 @@ class Processes:
                     except (EOFError, OSError):  # it has ended, perhaps in the middle of its answer
                         call.losses += 1
                         if call.losses > self.retries:
-                            raise _lost(call, process.end()) from None
+                            _give_up(call, process.end())
                         waiting.append(call)
                         idle.append(self._replace(process))
                         continue
@@ -159,9 +159,9 @@ class _Process:
         self.connection.close()
 
 
-def _lost(call: _Call, end: str) -> WorkerLost:
+def _give_up(call: _Call, end: str) -> NoReturn:
     what, times = getattr(call.job, "label", call.job), counted(call.losses, "time")
-    return WorkerLost(
+    raise WorkerLost(
         f"{what}: the process that computed it was lost {times}, at last {end}. What is finished is kept: run the same "
         "command again with fewer processes (--n-jobs), or with less memory for each (--memory-per-worker)."
-    )
+    ) from None

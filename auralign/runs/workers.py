@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ..errors import AuralignError, WorkerLost
 from ..wording import counted
@@ -111,7 +111,7 @@ class _Cluster:
                 try:
                     yield future.result()
                 except KilledWorker as error:
-                    raise _lost(job, error) from None
+                    _give_up(job, error)
                 except CancelledError as error:  # all that there were, once the scheduler has ended
                     raise WorkerLost(
                         f"scheduler: it has ended, or the connection to it is lost, or somebody cancelled the tasks "
@@ -159,13 +159,13 @@ def _allowed_failures(client: Any, retries: int) -> Iterator[None]:
             client.run_on_scheduler(put_back)
 
 
-def _lost(job: Any, error: Any) -> WorkerLost:
+def _give_up(job: Any, error: Any) -> NoReturn:
     times = counted(error.allowed_failures + 1, "time")
-    return WorkerLost(
+    raise WorkerLost(
         f"{getattr(job, 'label', job)}: the worker that had it was lost {times}, at last {error.last_worker.address}, "
         "whose log may say why. What is finished is kept: run the same command again with less memory for each worker "
         "(--memory-per-worker), or with larger workers."
-    )
+    ) from None
 
 
 def _first_line(error: BaseException) -> str:
