@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,8 @@ from ..questions.question import get_question
 
 # what a comparison asks that names no task
 TASK = "encoding"
+# of memory: a number, and a unit unless it is of bytes
+AMOUNT = re.compile(r"\d+(\.\d+)?\s*[A-Za-z]*")
 
 
 def memory_bytes(value: Any) -> int:
@@ -24,7 +27,8 @@ def memory_bytes(value: Any) -> int:
         It is none.
     """
     try:
-        if isinstance(value, bool):
+        # of a text the type reads the start alone: of `1,5 GiB` the 1
+        if isinstance(value, bool) or (isinstance(value, str) and not AMOUNT.fullmatch(value.strip())):
             raise ValueError
         n_bytes = int(TypeAdapter(ByteSize).validate_python(value))
     except ValueError:

@@ -29,7 +29,7 @@ from .estimator import estimator_options, label_of
 from .given import Array, Split, Table
 from .inputs import Inputs, Layer, Layers, read_inputs, unit_names, values_of, widths_of
 from .result import Result
-from .wrong import one_of
+from .wrong import one_of, refuse_n_jobs
 
 # bytes of predictions or weights above which they are refused rather than kept
 MOST_BYTES = 4 * 2**30
@@ -136,8 +136,7 @@ def encode(
     """
     options = estimator_options(estimator)
     one_of("engine", engine, ("auto", "julearn", "multitarget"))
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int | np.integer) or n_jobs == 0:
-        raise ConfigError(f"n_jobs: {n_jobs!r} is no number of processes; give 1 or more, or -1 for one per core.")
+    refuse_n_jobs(n_jobs)
     with noted() as notes:
         inputs = read_inputs(X, Y, name, groups, categories, confounds, missing, missing_targets, missing_repetitions)
         found = resolve_splits(splits, inputs.joined, inputs.groups, inputs.categories)

@@ -12,8 +12,9 @@ from ..config.models import TASK, Comparison, comparison_model
 from ..config.reading import read_config
 from ..errors import ConfigError
 from ..runs.compare import run_comparison
+from ..runs.cores import available_cores
 from ..runs.results import Results, read_results
-from .wrong import validated
+from .wrong import refuse_n_jobs, validated
 
 __all__ = ["read_results", "run"]
 
@@ -35,7 +36,7 @@ def run(
     out : path, optional
         Folder of the results; by default `results/<name>`.
     n_jobs : int
-        Processes of this machine.
+        Processes of this machine; -1 for one per core.
     force : bool
         Compute again what an earlier run has computed.
     scheduler : str, optional
@@ -52,6 +53,9 @@ def run(
     AuralignError
         As `auralign.runs.compare.run_comparison`.
     """
+    refuse_n_jobs(n_jobs)
+    if n_jobs < 0:
+        n_jobs = max(1, available_cores() + 1 + n_jobs)
     file = None
     if isinstance(config, str | Path):
         file = Path(config)

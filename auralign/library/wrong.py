@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError, did_you_mean
@@ -54,3 +55,14 @@ def one_of(option: str, given: Any, allowed: tuple[str, ...]) -> None:
         words = [repr(word) for word in allowed]
         known = f"neither {words[0]} nor {words[1]}" if len(words) == 2 else f"none of {', '.join(words)}"
         raise ConfigError(f"{option}: {given!r} is {known}.{near}")
+
+
+def refuse_n_jobs(n_jobs: Any) -> None:
+    """Refuse what is no number of processes; below 0 are joblib's numbers, -1 for one per core.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int | np.integer) or n_jobs == 0:
+        raise ConfigError(f"n_jobs: {n_jobs!r} is no number of processes; give 1 or more, or -1 for one per core.")

@@ -26,6 +26,8 @@ from .workers import Workers, open_workers
 
 BLOCKS = ".blocks"
 PROVENANCE = "provenance.json"
+# settings that change no number
+HOW_IT_RUNS = {"scheduler", "memory_per_worker", "worker_retries"}
 # processes that are started before it is known how many blocks there are
 START_EARLY = 4
 # progress is the share of the estimated time, not of the blocks
@@ -147,7 +149,8 @@ def _replaced(config: Comparison, out: Path) -> list[str]:
         before, finished = old["config"], old["finished"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    changed = [key for key, value in config.model_dump(mode="json").items() if before.get(key, value) != value]
+    settings = config.model_dump(mode="json", exclude=HOW_IT_RUNS)
+    changed = [key for key, value in settings.items() if before.get(key, value) != value]
     if not changed:
         return []
     return [

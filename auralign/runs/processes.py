@@ -20,7 +20,10 @@ from .worker_process import describe_end
 
 # a worker computes on one thread (`threadpool_limits`): none are made for more
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-START = "import sys; from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
+START = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from auralign.runs.worker_process import main; main(int(sys.argv[1]))"
+)
 
 
 class Processes:
@@ -87,7 +90,7 @@ class Processes:
                     except (EOFError, OSError):  # it has ended, perhaps in the middle of its answer
                         call.losses += 1
                         if call.losses > self.retries:
-                            _refuse_lost(call, process.end())
+                            _give_up(call, process.end())
                         waiting.append(call)
                         idle.append(self._replace(process))
                         continue
@@ -124,10 +127,15 @@ class _Process:
         self.connection, other = Pipe()
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", START, str(other.fileno())],
+                # -P: nothing that lies in the working directory takes the place of a module of this process
+                [sys.executable, "-P", "-c", START, str(other.fileno())],
                 stdin=subprocess.PIPE,  # never written to: its end says that this process has ended
                 pass_fds=[other.fileno()],
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={
+                    **os.environ,
+                    **ONE_THREAD,
+                    "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                },
             )
         self.connection.send((sys.path, tuple(modules)))
 
@@ -151,7 +159,7 @@ class _Process:
         self.connection.close()
 
 
-def _refuse_lost(call: _Call, end: str) -> NoReturn:
+def _give_up(call: _Call, end: str) -> NoReturn:
     what, times = getattr(call.job, "label", call.job), counted(call.losses, "time")
     raise WorkerLost(
         f"{what}: the process that computed it was lost {times}, at last {end}. What is finished is kept: run the same "

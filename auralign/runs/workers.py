@@ -60,8 +60,8 @@ def open_workers(
         dask is not installed, or no scheduler answers.
     """
     if scheduler is not None:
-        with _connected(scheduler) as client:
-            yield _Cluster(client, retries)
+        with _connected(scheduler) as client, _allowed_failures(client, retries):
+            yield _Cluster(client)
     elif n_jobs > 1:
         with Processes(n_jobs, retries, modules) as processes:
             yield processes
@@ -93,14 +93,14 @@ class _Here:
 class _Cluster:
     """The workers of a dask cluster: every job is a task of its scheduler, which gives a lost one to another worker."""
 
-    def __init__(self, client: Any, retries: int) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
-        # the scheduler counts the workers that were lost with a task, and gives it up when there are more than these
-        client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", retries))
         if not client.scheduler_info()["workers"]:
             print("scheduler: there are no workers yet; the blocks wait for them")
 
     def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Any]:
+        from concurrent.futures import CancelledError
+
         from distributed import KilledWorker, as_completed
 
         # impure: a task is new in every run, whatever the scheduler remembers
@@ -111,7 +111,13 @@ class _Cluster:
                 try:
                     yield future.result()
                 except KilledWorker as error:
-                    _refuse_lost(job, error)
+                    _give_up(job, error)
+                except CancelledError as error:  # all that there were, once the scheduler has ended
+                    raise WorkerLost(
+                        f"scheduler: it has ended, or the connection to it is lost, or somebody cancelled the tasks "
+                        f"({_first_line(error)}). What is finished is kept: start the cluster again and run the same "
+                        "command with its address, or without --scheduler on this machine."
+                    ) from None
                 finally:
                     future.release()
         finally:
@@ -124,13 +130,46 @@ class _Cluster:
         """The workers are others' as well."""
 
 
-def _refuse_lost(job: Any, error: Any) -> NoReturn:
+@contextlib.contextmanager
+def _allowed_failures(client: Any, retries: int) -> Iterator[None]:
+    """Let a scheduler give a task up when more workers than these were lost with it; afterwards as it was before.
+
+    It has one number for all tasks, those of others as well. Where several runs share it, the last one that ends puts
+    back what the first one found.
+    """
+
+    def lend(dask_scheduler: Any) -> None:
+        found, users = getattr(dask_scheduler, "auralign_found", (dask_scheduler.allowed_failures, 0))
+        dask_scheduler.auralign_found = found, users + 1
+        dask_scheduler.allowed_failures = retries
+
+    def put_back(dask_scheduler: Any) -> None:
+        found, users = dask_scheduler.auralign_found
+        if users > 1:
+            dask_scheduler.auralign_found = found, users - 1
+        else:
+            dask_scheduler.allowed_failures = found
+            del dask_scheduler.auralign_found
+
+    client.run_on_scheduler(lend)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # of a scheduler that has ended meanwhile there is nothing to put back
+            client.run_on_scheduler(put_back)
+
+
+def _give_up(job: Any, error: Any) -> NoReturn:
     times = counted(error.allowed_failures + 1, "time")
     raise WorkerLost(
         f"{getattr(job, 'label', job)}: the worker that had it was lost {times}, at last {error.last_worker.address}, "
         "whose log may say why. What is finished is kept: run the same command again with less memory for each worker "
         "(--memory-per-worker), or with larger workers."
     ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _connected(scheduler: str):

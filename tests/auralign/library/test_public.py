@@ -154,6 +154,8 @@ def test_files_are_read_as_a_comparison_reads_them(inputs):
         (lambda f: au.read_features(f / "absent.tsv"), "absent.tsv"),
         (lambda f: au.read_features(f / "net.tsv", layers=[7]), "no layer"),
         (lambda f: au.read_features(f / "net.tsv", layers=1), "layers.*given: 1"),
+        (lambda f: au.run({}, n_jobs=0), "n_jobs: 0 is no number of processes; give 1 or more, or -1 for one per core"),
+        (lambda f: au.run({}, n_jobs="2"), "n_jobs: '2' is no number of processes"),
         (lambda f: au.run(None), "None is neither the path of a configuration nor a dict"),
         (lambda f: au.phantom("voxels", 1.5), "n_voxels=1.5 is no whole number"),
         (lambda f: au.read_features(f / "x", marker="m", network="n"), "go together|give one of"),

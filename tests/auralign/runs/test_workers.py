@@ -6,16 +6,17 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 import cloudpickle
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from auralign.cli.compare import main
+from auralign.config.models import memory_bytes
 from auralign.config.reading import read_config
 from auralign.errors import AuralignError, ConfigError, DataError, WorkerLost
 from auralign.inputs.study import load_study
@@ -52,6 +53,29 @@ def test_processes_are_kept_from_one_call_to_the_next_and_end_with_the_run():
             os.kill(process, 0)
     with open_workers(1) as workers:
         assert set(workers.run(_process, range(2))) == {os.getpid()}
+
+
+# a module of the working directory that this process does not import
+SHADOWED = """
+import os, sys
+from auralign.runs.workers import run_unordered
+os.chdir(sys.argv[1])
+print(sorted(run_unordered(abs, [-1, -2, -3], 2)))
+"""
+
+
+def test_processes_import_what_this_one_does_whatever_lies_in_the_working_directory(tmp_path):
+    folder, script = tmp_path / "data", tmp_path / "script.py"
+    folder.mkdir()
+    for name in ("pickle.py", "signal.py", "auralign.py"):
+        (folder / name).write_text("raise SystemExit('another module of this name')", encoding="utf-8")
+    script.write_text(SHADOWED, encoding="utf-8")
+    path = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.stdout == "[1, 2, 3]\n", done.stderr
 
 
 def _die_until(folder: Path, deaths: int, job: int) -> int:
@@ -111,20 +135,20 @@ def test_the_end_of_a_process_is_said_in_words():
     assert describe_end(3) == "ended with status 3"
 
 
-def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path):
-    # the second layer is the first one doubled: without a difference rounding would choose between them
-    net = pd.read_csv(tmp_path / "net.tsv", sep="\t")
-    net["u0"] += np.random.default_rng(0).standard_normal(len(net)) * net["layer"]
-    net.to_csv(tmp_path / "net.tsv", sep="\t", index=False)
+def test_the_memory_of_a_process_changes_no_number_and_no_key(small_config, tmp_path, capsys):
+    # of one layer: the second one is the first one times two, and which of equals is the better one is rounding
+    text = small_config.read_text(encoding="utf-8").replace("{table: net.tsv}", "{table: net.tsv, layers: [0]}")
+    small_config.write_text(text, encoding="utf-8")
     config, out = read_config(small_config), tmp_path / "out"
     whole = dict(run_comparison(config, out))
     bounded = config.model_copy(update={"memory_per_worker": PROCESS + 71_500})
     fitted = {(one.features, one.estimator): one.job.at_once for one in _planned(bounded, tmp_path)}
     assert fitted["net", "lasso"] == 1 and fitted["plain", "ridge"] == 2  # of two targets
     run_comparison(bounded, out)
+    assert "had other settings" not in capsys.readouterr().out
     assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 0
     again = run_comparison(bounded, out, force=True)
-    assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 6
+    assert json.loads((out / "provenance.json").read_text())["blocks"]["computed"] == 4
     for name, table in whole.items():
         pd.testing.assert_frame_equal(again[name], table, rtol=1e-12, atol=1e-12)
 
@@ -143,6 +167,18 @@ def test_a_memory_that_is_too_small_is_refused_before_anything_is_computed(small
     assert not list((tmp_path / "out" / ".blocks").glob("*.parquet"))
     wrong = CliRunner().invoke(main, [*arguments, "much"])
     assert wrong.exit_code == 2 and "'much' is no amount of memory; give one such as 1 GiB" in wrong.output
+
+
+@pytest.mark.parametrize("given", ["1,5 GiB", "1,000 MB", "10**9", "1 GiB each", "", True, 0, -5, float("nan")])
+def test_what_is_no_amount_of_memory_is_refused_as_a_whole(given):
+    with pytest.raises(ValueError, match="is no amount of memory"):
+        memory_bytes(given)
+
+
+def test_amounts_of_memory_are_read_with_and_without_a_unit():
+    assert [memory_bytes(given) for given in ("1.5 GiB", "800MB", " 1024 ", 2048)] == [
+        3 * 2**29, 800_000_000, 1024, 2048,
+    ]  # fmt: skip
 
 
 def test_progress_is_told_by_the_work_that_is_done(small_config, tmp_path, capsys):
@@ -238,6 +274,39 @@ def test_a_job_whose_workers_of_a_cluster_are_always_lost_is_named(tmp_path):
     ):
         list(workers.run(partial(_die_until, tmp_path, 9), [0]))
     assert len(list(tmp_path.glob("[0-9]"))) == 2
+
+
+def _slow(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_a_scheduler_that_ends_in_the_middle_is_said_in_a_sentence():
+    distributed = pytest.importorskip("distributed", reason='dask is not installed: pip install "auralign[cluster]"')
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        pytest.raises(WorkerLost, match=r"^scheduler: it has ended, or the connection to it is lost.*run the same"),
+        open_workers(1, cluster.scheduler_address) as workers,
+    ):
+        results = workers.run(_slow, [0.0, 60.0])
+        assert next(results) == 0.0
+        cluster.close(timeout=5)
+        next(results)
+
+
+def test_a_scheduler_is_left_as_it_was_when_the_last_run_ends():
+    distributed = pytest.importorskip("distributed", reason='dask is not installed: pip install "auralign[cluster]"')
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        scheduler, address = cluster.scheduler, cluster.scheduler_address
+        before = scheduler.allowed_failures = 5
+        with open_workers(1, address, retries=1):
+            assert scheduler.allowed_failures == 1
+            with open_workers(1, address, retries=2):
+                assert scheduler.allowed_failures == 2
+        assert scheduler.allowed_failures == before
+        with pytest.raises(DataError), open_workers(1, address, retries=0):
+            raise DataError("a run that fails")
+        assert scheduler.allowed_failures == before
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
