@@ -29,8 +29,8 @@ def test_nothing_is_written_and_everything_is_told(small_config, tmp_path, monke
     said = _run(small_config, "--dry-run", "--n-jobs", "2")
     assert sorted(tmp_path.rglob("*")) == before
     assert said.startswith("small: 30 stimuli, 2 targets, 4 splits; results go to results/small\n")
-    assert re.search(r"^  net ridge +2 layers: about .* s of one process$", said, re.MULTILINE)
-    assert re.search(r"^  plain lasso +1 layer: about .* s of one process$", said, re.MULTILINE)
+    assert re.search(r"^  net ridge +2 layers: about .* m?s of one process$", said, re.MULTILINE)
+    assert re.search(r"^  plain lasso +1 layer: about .* m?s of one process$", said, re.MULTILINE)
     assert "\nto compute: 6 of 6 blocks\ntime: about " in said
     assert "(measured: one split of one block of each line, with this machine as busy as it is)" in said
     assert re.search(r"^disk: about .* of results; while it runs, .* of arrays more$", said, re.MULTILINE)
