@@ -83,13 +83,13 @@ def compare(folder: Path, config: Path, n_jobs: int) -> tuple[float, float]:
 def run(command: list[str]) -> tuple[float, float]:
     """Run a command; return its wall seconds and the peak memory of all its processes in GiB.
 
-    Memory is the proportional set size, in which pages that processes share count once; read every 0.2 s.
+    Memory is the proportional set size, in which pages that processes share count once; read every 0.5 s, since reading takes time itself.
     """
     start, peak = time.perf_counter(), 0
     process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # progress and errors stay visible
     while process.poll() is None:
         peak = max(peak, proportional_size(process))
-        time.sleep(0.2)
+        time.sleep(0.5)
     if process.returncode:
         raise click.ClickException(f"{' '.join(command)} failed with exit status {process.returncode}.")
     return time.perf_counter() - start, peak / 2**30
