@@ -83,7 +83,7 @@ def compare(folder: Path, config: Path, n_jobs: int) -> tuple[float, float]:
 def run(command: list[str]) -> tuple[float, float]:
     """Run a command; return its wall seconds and the peak memory of all its processes in GiB.
 
-    Memory is the proportional set size, in which pages that processes share count once; read every 0.5 s, since reading takes time itself.
+    Memory is the proportional set size, in which pages that processes share count once; read every 0.5 s.
     """
     start, peak = time.perf_counter(), 0
     process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # progress and errors stay visible
