@@ -131,7 +131,7 @@ class ChosenScores(Scores):
         """See `Scores.read`."""
         self.need(metrics)
         rows, (split, target), position = self._rows[model.features, model.estimator]
-        (whole,) = (own for own in self.models if (own.features, own.estimator) == (model.features, model.estimator))
+        whole = self.model(model.features, model.estimator)
         wanted = np.searchsorted(whole.layers, model.layers if layers is None else list(layers))
         known = position >= 0
         values = {}
